@@ -1,0 +1,41 @@
+local core = require "tcb.core"
+
+describe("clock", function()
+  after_each(function() core.clock.virtual(false) core.clock.shift(0) end)
+
+  it("gives epoch milliseconds as an exact integer", function()
+    local now = core.clock.now()
+    assert.is_true(now > 1700000000000)
+    assert.equal(now, math.floor(now))
+    assert.equal(("%d"):format(now), tostring(now))
+  end)
+
+  it("shifts the wall clock and leaves the monotonic one alone", function()
+    local wall, mono = core.clock.now(), core.clock.mono()
+    core.clock.shift(3600 * 1000)
+    assert.is_true(core.clock.now() - wall >= 3600 * 1000)
+    assert.is_true(core.clock.mono() - mono < 60 * 1000000)
+  end)
+
+  it("stands still when virtual, and moves by what it is told", function()
+    core.clock.virtual(1893456000000)
+    assert.equal(1893456000000, core.clock.now())
+    core.clock.advance(1500000)
+    assert.equal(1893456001500, core.clock.now())
+  end)
+end)
+
+describe("redact", function()
+  it("masks phone numbers and keeps instants, UUIDs and short numbers", function()
+    assert.equal("to 91******3210 at 1790000000000",
+      core.log.redact("to 919876543210 at 1790000000000"))
+    local uuid = "91234567-0281-4f86-bb27-745254543456"
+    assert.equal(uuid, core.log.redact(uuid))
+    assert.equal("batch 1234567", core.log.redact("batch 1234567"))
+  end)
+
+  it("replaces registered secrets anywhere", function()
+    core.log.secret("s3cret-key-value")
+    assert.equal("key=[secret]&x", core.log.redact("key=s3cret-key-value&x"))
+  end)
+end)

@@ -1,0 +1,10 @@
+/* bind/core_open.h: what each object of tcb.core offers its luaopen_: one register function a file. */
+#ifndef TCB_CORE_OPEN_H
+#define TCB_CORE_OPEN_H
+
+#include "bind/l_bind.h"
+
+void l_clock_register(lua_State *L);
+void l_log_register(lua_State *L);
+
+#endif

@@ -1,0 +1,73 @@
+/* bind/l_ctx.c: one tcb_ctx per lua_State, found in the registry by name, checked for its build. */
+#include "bind/l_bind.h"
+
+#include <string.h>
+
+#include "build_id.h"               /* generated: TCB_BUILD_ID, a hash of all headers */
+
+#define CTX "tcb.ctx"
+
+typedef struct {
+  char build[24];
+  tcb_ctx ctx;
+} ctx_ud;
+
+static int ctx_gc(lua_State *L) {
+  ctx_ud *u = lua_touserdata(L, 1);
+  if (u) tcb_ctx_clear(&u->ctx);
+  return 0;
+}
+
+static ctx_ud *find(lua_State *L) {                     /* stays referenced by the registry */
+  lua_getfield(L, LUA_REGISTRYINDEX, CTX);
+  ctx_ud *u = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return u;
+}
+
+void l_ctx_open(lua_State *L) {
+  if (find(L)) return;
+  ctx_ud *u = l_newuserdata(L, sizeof *u);
+  memset(u, 0, sizeof *u);
+  tcb_ctx_init(&u->ctx);
+  strncpy(u->build, TCB_BUILD_ID, sizeof u->build - 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, ctx_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, CTX);
+}
+
+static void push_path(lua_State *L, const char *module) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "tcb.paths");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, module);
+    lua_remove(L, -2);
+  }
+  if (!lua_isstring(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushstring(L, module);
+  }
+}
+
+tcb_ctx *l_ctx(lua_State *L) {
+  ctx_ud *u = find(L);
+  if (u == NULL) luaL_error(L, "tcb.core must be loaded first");
+  return &u->ctx;
+}
+
+tcb_ctx *l_ctx_need(lua_State *L, const char *module) {
+  ctx_ud *u = find(L);
+  if (u == NULL) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "tcb.core");
+    lua_call(L, 1, 0);
+    u = find(L);
+  }
+  if (u == NULL || strncmp(u->build, TCB_BUILD_ID, sizeof u->build) != 0) {
+    push_path(L, "tcb.core");
+    luaL_error(L, "%s is of another build than %s (%s and %s): install both from one build of tcb", module,
+               lua_tostring(L, -1), TCB_BUILD_ID, u ? u->build : "none");
+  }
+  return &u->ctx;
+}

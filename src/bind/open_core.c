@@ -1,0 +1,19 @@
+/* bind/open_core.c: the luaopen_ of tcb.core, which binds no library. */
+#include "bind/core_open.h"
+
+#include "core/version.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int luaopen_tcb_core(lua_State *L);
+
+EXPORT int luaopen_tcb_core(lua_State *L) {
+  l_ctx_open(L);
+  lua_createtable(L, 0, 32);
+  lua_pushliteral(L, TCB_VERSION);
+  lua_setfield(L, -2, "version");
+  l_buf_register(L);
+  l_clock_register(L);
+  l_log_register(L);
+  return 1;
+}
