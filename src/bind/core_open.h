@@ -6,5 +6,6 @@
 
 void l_clock_register(lua_State *L);
 void l_log_register(lua_State *L);
+void l_spans_register(lua_State *L);
 
 #endif

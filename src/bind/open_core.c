@@ -15,5 +15,6 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_buf_register(L);
   l_clock_register(L);
   l_log_register(L);
+  l_spans_register(L);
   return 1;
 }
