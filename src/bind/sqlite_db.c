@@ -47,7 +47,8 @@ static tcb_sqlite_options read_options(lua_State *L, int arg) {
   const char *sync = l_fieldstring(L, arg, "synchronous", &len);
   if (sync && strcmp(sync, "normal") == 0) o.sync = TCB_SYNC_NORMAL;
   else if (sync && strcmp(sync, "off") == 0) o.sync = TCB_SYNC_OFF;
-  else if (sync && strcmp(sync, "full") != 0) luaL_argerror(L, arg, "field 'synchronous' must be \"full\", \"normal\" or \"off\"");
+  else if (sync && strcmp(sync, "full") != 0)
+    luaL_argerror(L, arg, "field 'synchronous' must be \"full\", \"normal\" or \"off\"");
   return o;
 }
 

@@ -132,7 +132,8 @@ static int rows_next(lua_State *L) {                     /* upvalues: statement,
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(1));
   stmt_ud *u = check_stmt(L, 1);
-  if (u->run != (unsigned)lua_tonumber(L, lua_upvalueindex(2))) luaL_error(L, "the statement was used again while its rows were read");
+  if (u->run != (unsigned)lua_tonumber(L, lua_upvalueindex(2)))
+    luaL_error(L, "the statement was used again while its rows were read");
   tcb_err err;
   tcb_status status = tcb_stmt_step(u->core, &err);
   if (status == TCB_OK) {
@@ -148,7 +149,7 @@ static int rows_next(lua_State *L) {                     /* upvalues: statement,
   return lua_error(L);
 }
 
-static int stmt_rows(lua_State *L) {                     /* (...) -> iterator over rows; what the disk causes raises an error object */
+static int stmt_rows(lua_State *L) {                     /* (...) -> iterator over rows; it raises what the disk causes */
   tcb_stmt *s;
   tcb_err err;
   tcb_status status = start(L, &s, 0, &err);
