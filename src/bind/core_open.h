@@ -6,6 +6,7 @@
 
 void l_clock_register(lua_State *L);
 void l_log_register(lua_State *L);
+void l_poll_register(lua_State *L);
 void l_spans_register(lua_State *L);
 
 #endif

@@ -1,0 +1,220 @@
+--- The scheduler's loop: what can run, what waits, and how time passes. Public functions are in tcb.task.
+-- @module tcb.task.loop
+local core = require "tcb.core"
+local heap = require "tcb.task.heap"
+
+local clock, mono = core.clock, core.clock.mono
+local running, resume_co, yield = coroutine.running, coroutine.resume, coroutine.yield
+local isyieldable = coroutine.isyieldable
+local unpack = table.unpack or unpack                              -- luacheck: ignore
+local M = {}
+
+--- What our own yields carry; a task that yields anything else simply lets the others run.
+local PARKED = {}
+--- Blocking waits nest on the C stack: beyond this depth they resume no more tasks, only I/O and timers go on.
+local DEPTH_MAX = 16
+--- A sleep ends after this at the latest and looks at the clock again: the machine may have been suspended.
+local SLEEP_MAX_S = 60
+--- On a virtual clock, while bytes of real sockets are on their way: time stands still for steps of this length.
+local BUSY_STEP_S = 0.05
+
+local current                       -- the task being resumed, also while a generator inside it runs
+local depth = 0                     -- nested blocking waits
+local ready, head, tail = {}, 1, 0  -- what can run: ready[head..tail]
+local timers = heap.new()
+local idle = {}                     -- functions for the moment when nothing can run
+local pollers = {}
+
+--- The task that runs now, also while a generator inside it does; nil on the main thread.
+function M.current() return current end
+
+--- Puts a task at the end of the queue of those that can run.
+function M.make_ready(task)
+  tail = tail + 1
+  ready[tail] = task
+end
+local make_ready = M.make_ready
+
+--- Ends the wait of `waiter` with `why` (default true). False when it had ended already.
+function M.wake(waiter, why)
+  if waiter.done then return false end
+  waiter.done, waiter.why = true, why == nil and true or why
+  if waiter.at then timers:remove(waiter) end
+  if waiter.task then make_ready(waiter.task) end
+  return true
+end
+local wake = M.wake
+
+local block                         -- defined below: waits without yielding
+
+--- Waits until `waiter` is woken or the monotonic instant `due_us` has come. A waiter is a fresh table, used once; its function
+--- `cleanup`, where set, is called when an error (an interrupt) ends the wait. Returns what it was woken with, false when the time
+--- was over, nil when the task was cancelled.
+function M.park(waiter, due_us)
+  local me = current
+  if me and me.cancelled then return nil end
+  if waiter.done then return waiter.why end
+  if due_us then timers:add(waiter, due_us) end
+  if me then me.waiting = waiter end
+  if me and running() == me.co and isyieldable() then
+    waiter.task = me
+    yield(PARKED)
+  else
+    block(waiter)
+  end
+  if me then me.waiting = nil end
+  if waiter.why == "cancelled" then return nil end
+  return waiter.why
+end
+
+local function resumed(task, previous, ok, ...)
+  current = previous
+  if not ok or coroutine.status(task.co) == "dead" then return task:finish(ok, ...) end
+  if (...) ~= PARKED then make_ready(task) end
+end
+
+local function resume(task)
+  local previous, args = current, task.args
+  current = task
+  if not args then return resumed(task, previous, resume_co(task.co)) end
+  task.args = nil
+  return resumed(task, previous, resume_co(task.co, unpack(args, 1, args.n)))
+end
+
+local function fire_due()
+  local first = timers[1]
+  if not first then return end
+  local now = mono()
+  while first and first.due <= now do
+    wake(first, false)
+    first = timers[1]
+  end
+end
+
+--- Lets every poller step; before that waits for at most `timeout_s` until one has something to do.
+local function poll(timeout_s)
+  local fds = {}
+  for i = 1, #pollers do
+    local p = pollers[i]
+    local most = p.timeout and p.timeout()
+    if most and most < timeout_s then timeout_s = most end
+    fds[#fds + 1] = p.fd()
+  end
+  if #pollers == 1 and #fds == 1 and pollers[1].sleeps then  -- it waits by itself: one system call less
+    pollers[1].step(timeout_s)
+    return
+  end
+  if #fds > 0 or timeout_s > 0 then core.poll(fds, timeout_s) end
+  for i = #pollers, 1, -1 do pollers[i].step(0) end
+end
+
+--- Can anything outside wake us: a descriptor that is watched, or a time that a poller waits for?
+local function watched()
+  for i = 1, #pollers do
+    if pollers[i].fd() or (pollers[i].timeout and pollers[i].timeout()) then return true end
+  end
+  return false
+end
+
+local function busy()
+  for i = 1, #pollers do
+    if pollers[i].busy and pollers[i].busy() then return true end
+  end
+  return false
+end
+
+--- Nothing can run: passes the time until the next thing happens.
+local function pass_time()
+  local first = timers[1]
+  if not first and not watched() then
+    error("tcb: nothing can wake the tasks that wait: each waits for another", 0)
+  end
+  if clock.virtual() then
+    if #pollers > 0 then
+      poll(busy() and BUSY_STEP_S or 0)
+      if tail >= head or busy() then return end
+      first = timers[1]
+    end
+    if not first then return poll(BUSY_STEP_S) end
+    if first.due > mono() then clock.advance(first.due - mono()) end
+  else
+    local left = SLEEP_MAX_S
+    if first then left = math.min(left, math.max(0, (first.due - mono()) / 1e6)) end
+    poll(left)
+  end
+  return fire_due()
+end
+
+--- One turn: what can run runs once; when nothing can, the idle functions; when there are none, time passes.
+local function turn()
+  fire_due()
+  local n = tail - head + 1
+  if n > 0 and depth <= DEPTH_MAX then
+    for _ = 1, n do
+      if tail < head then break end                          -- a nested turn took them
+      local task = ready[head]
+      ready[head] = nil
+      head = head + 1
+      resume(task)
+    end
+    if tail < head then head, tail = 1, 0 elseif #pollers > 0 then poll(0) end
+  elseif n <= 0 and #idle > 0 then
+    local now = idle
+    idle = {}
+    for i = 1, #now do now[i]() end
+  elseif n > 0 and not timers[1] and not watched() then
+    error("tcb: too many generators or callbacks wait inside each other", 0)
+  else
+    pass_time()
+  end
+end
+
+local function until_done(waiter)
+  while not waiter.done do turn() end
+end
+
+--- Waits for `waiter` by running turns: for the main thread and for coroutines that are not ours.
+function block(waiter)
+  depth = depth + 1
+  local ok, err = pcall(until_done, waiter)
+  depth = depth - 1
+  if ok then return end
+  if waiter.at then timers:remove(waiter) end
+  waiter.done = true
+  if waiter.cleanup then waiter.cleanup() end
+  error(err, 0)
+end
+M.block = block
+
+--- Lets the others run once.
+function M.pass()
+  local me = current
+  if me and running() == me.co and isyieldable() then
+    make_ready(me)
+    yield(PARKED)
+  else
+    depth = depth + 1
+    local ok, err = pcall(turn)
+    depth = depth - 1
+    if not ok then error(err, 0) end
+  end
+end
+
+--- `fn()` runs once, outside any task, when no task can run and before time passes. It must not wait.
+function M.on_idle(fn) idle[#idle + 1] = fn end
+
+--- Takes part in the waiting: `fd()` -> descriptor to watch for reading | nil, `timeout()` -> seconds until it wants a step | nil
+--- (optional), `step(timeout_s)` does what can be done. `sleeps = true`: step itself waits for up to timeout_s. `busy()` (optional):
+--- bytes are on their way, so that a virtual clock must not move. Adding one twice is harmless.
+function M.add_poller(poller)
+  M.remove_poller(poller)
+  pollers[#pollers + 1] = poller
+end
+
+function M.remove_poller(poller)
+  for i = #pollers, 1, -1 do
+    if pollers[i] == poller then table.remove(pollers, i) end
+  end
+end
+
+return M
