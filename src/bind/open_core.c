@@ -17,5 +17,9 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_log_register(L);
   l_poll_register(L);
   l_spans_register(L);
+  l_endpoints_register(L);
+  l_request_register(L);
+  l_response_register(L);
+  l_tidy_register(L);
   return 1;
 }
