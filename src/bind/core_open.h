@@ -8,6 +8,8 @@ void l_clock_register(lua_State *L);
 void l_log_register(lua_State *L);
 void l_poll_register(lua_State *L);
 void l_spans_register(lua_State *L);
+void l_settle_register(lua_State *L);
+void l_outcome_register(lua_State *L);
 void l_endpoints_register(lua_State *L);
 void l_request_register(lua_State *L);
 void l_response_register(lua_State *L);

@@ -17,6 +17,8 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_log_register(L);
   l_poll_register(L);
   l_spans_register(L);
+  l_settle_register(L);
+  l_outcome_register(L);
   l_endpoints_register(L);
   l_request_register(L);
   l_response_register(L);

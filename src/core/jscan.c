@@ -192,3 +192,35 @@ size_t tcb_jscan_string(tcb_slice value, char *out, size_t cap) {
   out[len] = '\0';
   return len;
 }
+
+const char *tcb_jscan_spaces(const char *p, const char *end) {
+  return spaces(p, end);
+}
+
+const char *tcb_jscan_skip(const char *p, const char *end) {
+  return skip_value(p, end, TCB_JSCAN_DEPTH);
+}
+
+tcb_jscan_members tcb_jscan_open(tcb_slice object) {
+  tcb_jscan_members it = { .at = spaces(object.from, object.to), .end = object.to, .is_broken = 1 };
+  if (it.at < it.end && *it.at == '{') it.at = spaces(it.at + 1, it.end);
+  else it.at = it.end;
+  return it;
+}
+
+int tcb_jscan_next(tcb_jscan_members *it) {
+  const char *p = it->at, *end = it->end;
+  if (p < end && *p == '}') it->is_broken = 0;
+  if (p == end || *p != '"') return 0;
+  it->key.from = p + 1;
+  if ((p = skip_string(p + 1, end)) == NULL) return 0;
+  it->key.to = p - 1;
+  p = spaces(p, end);
+  if (p == end || *p != ':') return 0;
+  it->value.from = spaces(p + 1, end);
+  if ((p = skip_value(it->value.from, end, TCB_JSCAN_DEPTH)) == NULL) return 0;
+  it->value.to = p;
+  p = spaces(p, end);
+  it->at = p < end && *p == ',' ? spaces(p + 1, end) : p;
+  return 1;
+}

@@ -21,4 +21,18 @@ tcb_slice tcb_jscan_member(tcb_slice object, const char *name);
    control characters become spaces. Returns its length; 0 with an empty `out` when `value` is no string. */
 size_t tcb_jscan_string(tcb_slice value, char *out, size_t cap);
 
+/* For readers that walk: behind white space; behind the value that starts at `p` (NULL: malformed, cut, or too deep). */
+const char *tcb_jscan_spaces(const char *p, const char *end);
+const char *tcb_jscan_skip(const char *p, const char *end);
+
+/* Walks the members of an object: open, then next until it is 0; `is_broken` says whether it ended before the object did. */
+typedef struct {
+  const char *at, *end;
+  tcb_slice key, value;             /* the key between its quotes, escapes as they stand; the value from first to behind last byte */
+  int is_broken;
+} tcb_jscan_members;
+
+tcb_jscan_members tcb_jscan_open(tcb_slice object);
+int tcb_jscan_next(tcb_jscan_members *it);
+
 #endif
