@@ -1,21 +1,44 @@
-/* core/match.h: the hash of a record's match key, 8 bytes a record in the journal. Two keys of one batch never share it: the record
-   that would collide waits for the next batch. The same bytes on every machine, for ever: journals keep them. */
+/* core/match.h: the match key of a record and its hash, 8 bytes a record in the journal. Two keys of one batch never share a hash: the
+   record that would collide waits for the next batch. The same bytes on every machine, for ever: journals keep them. */
 #ifndef TCB_MATCH_H
 #define TCB_MATCH_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #define TCB_MATCH_SEED UINT64_C(0x7463622d6d617463)
-/* Both numbers at 15 digits, both instants at 13, a label of 36, four bars; a longer label is hashed all the same. */
-#define TCB_MATCH_KEY_TYPICAL 96
+#define TCB_MATCH_LABEL 40
 
-/* `key` is `caller|receiver|starts_at|ends_at|label_id`: numbers as digits without `+`, instants in decimal. Never 0. */
-static inline uint64_t tcb_match_hash(const char *key, size_t len) {
-  uint64_t h = XXH64(key, len, TCB_MATCH_SEED);
+/* (caller, receiver, starts_at, ends_at, label_id): little-endian, every byte counts, unused ones are NUL. Fixed places, not text: a
+   hash of bytes that were just stored elsewhere would wait for those stores. */
+typedef struct {
+  char caller[16], receiver[16];    /* digits, without + */
+  int64_t starts_at, ends_at;
+  char label[TCB_MATCH_LABEL];      /* lower case */
+} tcb_match_key;
+
+/* Fills a key from a record's parts; numbers with or without +. A label that is absent is "". */
+static inline void tcb_match_key_set(tcb_match_key *key, const char *caller, size_t caller_len, const char *receiver, size_t receiver_len,
+                                     int64_t starts_at, int64_t ends_at, const char *label, size_t label_len) {
+  memset(key, 0, sizeof *key);
+  if (caller_len > 0 && caller[0] == '+') caller++, caller_len--;
+  if (receiver_len > 0 && receiver[0] == '+') receiver++, receiver_len--;
+  memcpy(key->caller, caller, caller_len < 16 ? caller_len : 16);
+  memcpy(key->receiver, receiver, receiver_len < 16 ? receiver_len : 16);
+  key->starts_at = starts_at;
+  key->ends_at = ends_at;
+  for (size_t i = 0; i < label_len && i < TCB_MATCH_LABEL; i++) key->label[i] = (char)(label[i] | 0x20);
+}
+
+/* Never 0. */
+static inline uint64_t tcb_match_hash(const tcb_match_key *key) {
+  uint64_t h = XXH3_64bits_withSeed(key, sizeof *key, TCB_MATCH_SEED);
   return h ? h : 1;
 }
 
