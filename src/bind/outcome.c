@@ -91,10 +91,20 @@ static int outcome_where(lua_State *L) {
 }
 
 static int outcome_hash(lua_State *L) {                  /* (caller|receiver|starts_at|ends_at|label_id) -> its 8 bytes of a batch's hashes */
-  size_t len;
-  const char *key = luaL_checklstring(L, 1, &len);
+  const char *part[5] = { luaL_checkstring(L, 1) };
+  size_t len[5];
+  int64_t starts_at = 0, ends_at = 0;
+  tcb_match_key key;
   char packed[8];
-  tcb_match_store(packed, tcb_match_hash(key, len));
+  for (int i = 0; i < 5; i++) {
+    len[i] = strcspn(part[i], "|");
+    luaL_argcheck(L, (part[i][len[i]] == '|') == (i < 4), 1, "five parts are expected");
+    if (i < 4) part[i + 1] = part[i] + len[i] + 1;
+  }
+  luaL_argcheck(L, tcb_match_instant(part[2], len[2], &starts_at) && tcb_match_instant(part[3], len[3], &ends_at), 1,
+                "instants are digits");
+  tcb_match_key_set(&key, part[0], len[0], part[1], len[1], starts_at, ends_at, part[4], len[4]);
+  tcb_match_store(packed, tcb_match_hash(&key));
   lua_pushlstring(L, packed, sizeof packed);
   return 1;
 }

@@ -29,11 +29,22 @@ static inline void tcb_match_key_set(tcb_match_key *key, const char *caller, siz
   memset(key, 0, sizeof *key);
   if (caller_len > 0 && caller[0] == '+') caller++, caller_len--;
   if (receiver_len > 0 && receiver[0] == '+') receiver++, receiver_len--;
-  memcpy(key->caller, caller, caller_len < 16 ? caller_len : 16);
-  memcpy(key->receiver, receiver, receiver_len < 16 ? receiver_len : 16);
+  if (caller_len > 0) memcpy(key->caller, caller, caller_len < 16 ? caller_len : 16);
+  if (receiver_len > 0) memcpy(key->receiver, receiver, receiver_len < 16 ? receiver_len : 16);
   key->starts_at = starts_at;
   key->ends_at = ends_at;
   for (size_t i = 0; i < label_len && i < TCB_MATCH_LABEL; i++) key->label[i] = (char)(label[i] | 0x20);
+}
+
+/* Decimal digits -> *n; 0 when it is anything else, or beyond 15 digits. */
+static inline int tcb_match_instant(const char *text, size_t len, int64_t *n) {
+  *n = 0;
+  if (len == 0 || len > 15) return 0;
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] < '0' || text[i] > '9') return 0;
+    *n = *n * 10 + (text[i] - '0');
+  }
+  return 1;
 }
 
 /* Never 0. */

@@ -255,17 +255,20 @@ static tcb_status unmatched(tcb_settle *s, const tcb_row_slices *row, const char
   return status == TCB_OK ? tcb_note_add(&s->notes, TCB_NOTE_MASKED, TCB_NO_RECORD, text, len, err) : status;
 }
 
-static char *put(char *to, const char *last, tcb_slice v, char behind) {
-  size_t len = v.from ? (size_t)(v.to - v.from) : 0;
-  if (to == NULL || len + 1 > (size_t)(last - to)) return NULL;
-  if (len) memcpy(to, v.from, len);
-  to[len] = behind;
-  return to + len + 1;
+static size_t length(tcb_slice v) {
+  return v.from ? (size_t)(v.to - v.from) : 0;
 }
 
-static tcb_slice without_plus(tcb_slice number) {
-  if (number.from && number.from < number.to && *number.from == '+') number.from++;
-  return number;
+/* The hash that a record with this row's key has; 0 when the key cannot be one. */
+static uint64_t hash_of(const tcb_row_slices *row) {
+  tcb_match_key key;
+  int64_t starts_at, ends_at;
+  if (!tcb_match_instant(row->starts.from, length(row->starts), &starts_at) || !tcb_match_instant(row->ends.from, length(row->ends), &ends_at))
+    return 0;
+  if (length(row->caller) > 16 || length(row->receiver) > 16 || length(row->label) > TCB_MATCH_LABEL) return 0;
+  tcb_match_key_set(&key, row->caller.from, length(row->caller), row->receiver.from, length(row->receiver), starts_at, ends_at,
+                    row->label.from, length(row->label));
+  return tcb_match_hash(&key);
 }
 
 static tcb_status keep_id(tcb_settle *s, size_t record, const char *id, size_t len, tcb_err *err) {
@@ -277,16 +280,10 @@ static tcb_status keep_id(tcb_settle *s, size_t record, const char *id, size_t l
 }
 
 tcb_status tcb_settle_match(tcb_settle *s, const tcb_row_slices *row, const char *text, size_t len, tcb_err *err) {
-  char key[512];
-  const char *last = key + sizeof key;
   size_t record = TCB_NO_RECORD;
+  uint64_t hash = hash_of(row);
   s->counts.rows++;
-  char *at = put(key, last, without_plus(row->caller), '|');
-  at = put(at, last, without_plus(row->receiver), '|');
-  at = put(at, last, row->starts, '|');
-  at = put(at, last, row->ends, '|');
-  at = put(at, last, row->label, '|');
-  tcb_status status = at ? find(s, tcb_match_hash(key, (size_t)(at - key) - 1), &record, err) : TCB_OK;
+  tcb_status status = hash ? find(s, hash, &record, err) : TCB_OK;
   if (status != TCB_OK) return status;
   if (record == TCB_NO_RECORD) return unmatched(s, row, text, len, err);
   if (s->seen[record]) s->counts.duplicates++;
