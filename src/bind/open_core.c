@@ -22,6 +22,7 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_spans_register(L);
   l_settle_register(L);
   l_outcome_register(L);
+  l_pairs_register(L);
   l_endpoints_register(L);
   l_request_register(L);
   l_response_register(L);
