@@ -18,5 +18,6 @@ void l_endpoints_register(lua_State *L);
 void l_request_register(lua_State *L);
 void l_response_register(lua_State *L);
 void l_tidy_register(lua_State *L);
+void l_private_register(lua_State *L);
 
 #endif

@@ -27,5 +27,6 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_request_register(L);
   l_response_register(L);
   l_tidy_register(L);
+  l_private_register(L);
   return 1;
 }
