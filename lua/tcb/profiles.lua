@@ -40,8 +40,11 @@ local function run(text, path)
   end
   if not chunk then return nil, "is not valid Lua: " .. message end
   local thread = coroutine.create(chunk)
+  local hook, mask, count = debug.gethook()              -- LuaJIT has one hook for all threads: it is put back below
   debug.sethook(thread, function() error("is data only: it must not loop", 0) end, "", STEPS)
   local ok, value = coroutine.resume(thread)
+  debug.sethook(thread)
+  if jit and hook then debug.sethook(hook, mask, count) end              -- luacheck: ignore
   if not ok then return nil, "failed: " .. tostring(value) end
   if coroutine.status(thread) ~= "dead" or type(value) ~= "table" then return nil, "must return a table" end
   return value
