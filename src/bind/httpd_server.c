@@ -143,6 +143,14 @@ static int server_wake_fd(lua_State *L) {                /* () -> descriptor for
   return 1;
 }
 
+static int server_watch(lua_State *L) {                  /* (fd) -> true | nil, err: a step also returns when this is readable */
+  tcb_httpd *s = check_server(L);
+  tcb_err err;
+  if (tcb_httpd_watch(s, (int)l_checkrange(L, 2, 0, INT32_MAX), &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int server_stats(lua_State *L) {                  /* () -> { requests, refused, cut_short, connections, open_requests } */
   tcb_httpd_stats stats;
   tcb_httpd_stats_get(check_server(L), &stats);
@@ -177,7 +185,7 @@ static int wake(lua_State *L) {                          /* (wake_fd): from any 
 
 static const luaL_Reg methods[] = {
   {"port", server_port}, {"fd", server_fd}, {"timeout", server_timeout}, {"step", server_step}, {"take", server_take},
-  {"wake", server_wake}, {"wake_fd", server_wake_fd}, {"stats", server_stats}, {"close", server_close}, {NULL, NULL}
+  {"wake", server_wake}, {"wake_fd", server_wake_fd}, {"watch", server_watch}, {"stats", server_stats}, {"close", server_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = {
   {"__gc", server_close}, {"__close", server_close}, {"__tostring", server_tostring}, {NULL, NULL}

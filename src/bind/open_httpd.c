@@ -10,5 +10,7 @@ EXPORT int luaopen_tcb_httpd(lua_State *L) {
   lua_createtable(L, 0, 4);
   l_httpd_request_register(L);
   l_httpd_server_register(L);
+  l_httpd_port_register(L);
+  l_httpd_thread_register(L);
   return 1;
 }

@@ -211,6 +211,13 @@ tcb_httpd_req *tcb_httpd_take(tcb_httpd *s) {
   return req;
 }
 
+tcb_status tcb_httpd_watch(tcb_httpd *s, int fd, tcb_err *err) {
+  struct epoll_event e = { .events = EPOLLIN };
+  e.data.fd = fd;
+  if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0 || errno == EEXIST) return TCB_OK;
+  return tcb_fail(err, TCB_E_NET, "cannot watch descriptor %d: %s", fd, strerror(errno));
+}
+
 void tcb_httpd_stats_get(const tcb_httpd *s, tcb_httpd_stats *out) {
   *out = s->stats;
 }

@@ -58,6 +58,8 @@ tcb_httpd_req *tcb_httpd_take(tcb_httpd *server);
 /* An eventfd that ends the wait of a step; any thread may write 8 bytes to it while the server is open. */
 int tcb_httpd_wake_fd(const tcb_httpd *server);
 void tcb_httpd_wake(int wake_fd);
+/* The wait of a step also ends while `fd` is readable; whoever owns it reads it. It must stay open as long as the server. */
+tcb_status tcb_httpd_watch(tcb_httpd *server, int fd, tcb_err *err);
 void tcb_httpd_stats_get(const tcb_httpd *server, tcb_httpd_stats *out);
 
 /* A request. Text lives as long as the reference. */
