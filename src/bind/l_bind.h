@@ -11,6 +11,7 @@
 tcb_ctx *l_ctx(lua_State *L);
 /* tcb.core only: makes the context (idempotent). `self` is this module's path, for the message above. */
 void l_ctx_open(lua_State *L);
+int l_ctx_exists(lua_State *L);
 /* Every other module calls this first in its luaopen_: requires tcb.core, checks the build, returns the context. */
 tcb_ctx *l_ctx_need(lua_State *L, const char *module);
 

@@ -25,6 +25,10 @@ static ctx_ud *find(lua_State *L) {                     /* stays referenced by t
   return u;
 }
 
+int l_ctx_exists(lua_State *L) {
+  return find(L) != NULL;
+}
+
 void l_ctx_open(lua_State *L) {
   if (find(L)) return;
   ctx_ud *u = l_newuserdata(L, sizeof *u);

@@ -7,7 +7,8 @@
 #include "core/clock.h"
 #include "core/err.h"
 
-/* Like lua_Alloc: (ud, NULL, 0, n) allocates, (ud, p, old, n) resizes, n = 0 frees and returns NULL. NULL = no memory. */
+/* Like lua_Alloc: (ud, NULL, 0, n) allocates, (ud, p, old, n) resizes, n = 0 frees and returns NULL. NULL = no memory.
+   The same type stands in tcb.h, which includes nothing of ours. */
 typedef void *(*tcb_alloc)(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 
 typedef enum { TCB_LOG_ERROR, TCB_LOG_WARN, TCB_LOG_INFO, TCB_LOG_DEBUG, TCB_LOG_TRACE } tcb_log_level;
