@@ -11,6 +11,7 @@ local LAZY = {
   campaign = { "tcb.campaign", "new" },
   csv = { "tcb.source.csv", "new" },
   sandbox = { "tcb.sandbox", "new" },
+  schedule = { "tcb.schedule", "new" },
   run = { "tcb.task", "run" },
   spawn = { "tcb.task", "spawn" },
   all = { "tcb.task", "all" },
