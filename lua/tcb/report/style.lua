@@ -28,7 +28,7 @@ label{display:block;margin:.4rem 0}input{font:inherit;width:100%;max-width:28rem
 border:1px solid var(--dim);border-radius:.3rem}
 button{font:inherit;padding:.3rem .8rem;margin:.6rem .4rem 0 0;color:inherit;background:var(--card);border:1px solid var(--dim);border-radius:.3rem}
 input:focus-visible,button:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:3px solid var(--bar);outline-offset:1px}
-code{overflow-wrap:anywhere}
+code{overflow-wrap:anywhere}td code{white-space:nowrap}.scroll[tabindex] td{white-space:nowrap}
 @media (max-width:34rem){td.bar{display:none}th.bar{display:none}}
 @media print{:root{--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff;--ok:#1f7a4d;--bad:#b3261e;--warn:#8a5a00;--wait:#4a5f8a;--bar:#3a6ea5}
 body{max-width:none;font-size:11pt}.screen{display:none}h2{break-after:avoid}tr,svg{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
