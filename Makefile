@@ -1,5 +1,7 @@
 # tcb: `make help` lists the targets. Settings come first and can all be given on the command line.
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -90,8 +92,10 @@ build/host$(S)/%.o: src/host/%.c build/gen/build_id.h
 build/host$(S)/lua_sources.o: build/gen/lua_sources.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# All of Lua, since lua-cjson and our modules call it through the binary.
+LUA_WHOLE = -Wl,--whole-archive -Wl,-Bstatic $(shell pkg-config --libs lua5.4) -Wl,-Bdynamic -Wl,--no-whole-archive
 build/tcb$(S): $(HOST_OBJ) $(patsubst %,build/lua5.4$(S)/obj/%.o,$(call bind_of,core)) $(OBJ)/libtcb.a
-	$(CC) $(SANFLAGS) -o $@ $^ -Wl,-E $(shell pkg-config --libs lua5.4) -lm -ldl -lpthread
+	$(CC) $(SANFLAGS) -o $@ $^ -Wl,-E $(LUA_WHOLE) -lm -ldl -lpthread
 
 test: runners all ## the suite, on every Lua
 	spec/run

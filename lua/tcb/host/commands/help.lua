@@ -1,0 +1,89 @@
+--- `tcb help [COMMAND]`: made from the commands' own tables, so that it never tells another story than they do.
+local commands = require "tcb.host.commands"
+local args = require "tcb.host.args"
+local M = { summary = "how to use tcb, or one of its commands", usage = "tcb help [COMMAND]", options = {} }
+
+--- Breaks `text` at spaces into lines of `columns`, each behind `indent` spaces but the first.
+local function wrap(text, columns, indent)
+  local lines, line = {}, ""
+  for word in text:gmatch "%S+" do
+    if line ~= "" and #line + 1 + #word > columns - indent then
+      lines[#lines + 1] = line
+      line = word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(indent))
+end
+
+local function pairs_text(rows, columns)
+  local left = 0
+  for _, row in ipairs(rows) do if #row[1] <= 26 then left = math.max(left, #row[1]) end end
+  if columns < 60 then left = math.min(left, 16) end
+  local out = {}
+  for _, row in ipairs(rows) do
+    local first = "  " .. row[1] .. (" "):rep(left - #row[1])
+    if #row[1] > left then first = "  " .. row[1] .. "\n" .. (" "):rep(left + 2) end
+    out[#out + 1] = first .. "  " .. wrap(row[2], columns, left + 4) .. "\n"
+  end
+  return table.concat(out)
+end
+
+local function option_rows(options)
+  local rows = {}
+  for _, entry in ipairs(options) do
+    rows[#rows + 1] = { entry[1] .. (entry[2] and " " .. entry[2] or ""), entry[3] .. (entry.many and " (may be repeated)" or "") }
+  end
+  return rows
+end
+
+local function overview(columns)
+  local out = { [[
+tcb: Truecaller for Business' caller-ID API from Lua
+
+  tcb COMMAND [options]     one of the commands below
+  tcb SCRIPT [args]         a Lua script; also tcb run SCRIPT
+  tcb -e CHUNK              a piece of Lua; -l MODULE loads one first
+  tcb                       a prompt (on a terminal), else Lua from stdin
+
+]] }
+  for _, group in ipairs(commands.GROUPS) do
+    local rows = {}
+    for i = 2, #group do
+      if commands.has(group[i]) then rows[#rows + 1] = { group[i], commands.get(group[i]).summary } end
+    end
+    if #rows > 0 then out[#out + 1] = group[1] .. "\n" .. pairs_text(rows, columns) .. "\n" end
+  end
+  out[#out + 1] = "Options for all of them\n" .. pairs_text(option_rows(args.GLOBAL), columns) .. "\n"
+  out[#out + 1] = wrap("'tcb help COMMAND' tells more about one. Start with 'tcb --sandbox', which needs no account.", columns, 0) .. "\n"
+  return table.concat(out)
+end
+
+local function about(name, columns)
+  local command = commands.get(name)
+  local out = { "tcb ", name, ": ", command.summary, "\n\n  ", wrap(command.usage, columns, 4), "\n" }
+  local rows = option_rows(command.options or {})
+  if command.details then out[#out + 1] = "\n" .. command.details:gsub("%s+$", "") .. "\n" end
+  if #rows > 0 then out[#out + 1] = "\nOptions\n" .. pairs_text(rows, columns) end
+  out[#out + 1] = "\nOptions for all commands\n" .. pairs_text(option_rows(args.GLOBAL), columns)
+  if command.examples then out[#out + 1] = "\nExamples\n  " .. table.concat(command.examples, "\n  ") .. "\n" end
+  return table.concat(out)
+end
+
+function M.run(_, words, env)
+  local name = words[1]
+  if not name or name == "" then
+    env.out(overview(env.columns))
+    return 0
+  end
+  if not commands.has(name) then
+    local near = args.nearest(name, commands.names())
+    return env.usage(("there is no command '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or ""))
+  end
+  env.out(about(name, env.columns))
+  return 0
+end
+
+return M

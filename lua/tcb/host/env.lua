@@ -1,0 +1,97 @@
+--- What a command is given besides its options: a client, its outputs, the width of the page, the exit code of an error.
+-- @module tcb.host.env
+local native = require "tcb.host.native"
+local failure = require "tcb.host.failure"
+local M = {}
+
+local UNITS = { [""] = 1, k = 1024, m = 1024 ^ 2, g = 1024 ^ 3 }
+local sandbox                                            -- the one of this process
+
+--- The sandbox of `--sandbox`, started when first needed. Returns it | nil, err.
+function M.sandbox()
+  if sandbox then return sandbox end
+  local err
+  sandbox, err = require "tcb".sandbox {}
+  return sandbox, err
+end
+
+local function credentials()
+  local s, err = M.sandbox()
+  if not s then return nil, err end
+  return { base_url = s.base_url, account = s.account, key_id = s.key_id, api_key = s.api_key, store = "memory" }
+end
+
+local function refuse(text)
+  io.stderr:write("tcb: ", text, "\n")
+  return false, 2
+end
+
+--- Makes the options that concern the whole process come true: --sandbox, --profile and the limits. Returns true | false, exit code.
+function M.apply(opts)
+  if opts.memory_limit then
+    local n, unit = opts.memory_limit:lower():match "^(%d+)([kmg]?)i?b?$"
+    if not n or tonumber(n) == 0 then return refuse("--memory-limit is a size such as 64M, not '" .. opts.memory_limit .. "'") end
+    native.memory_limit(math.tointeger(n * UNITS[unit]))
+  end
+  if opts.time_limit then
+    local s = tonumber(opts.time_limit)
+    if not s or not (s > 0 and s < 1e9) then return refuse("--time-limit is a number of seconds, not '" .. opts.time_limit .. "'") end
+    native.time_limit(s)
+  end
+  local ambient = (opts.sandbox or opts.profile) and require "tcb.ambient"
+  if opts.profile then ambient.profile = opts.profile end
+  if opts.sandbox then ambient.credentials = credentials end
+  return true
+end
+
+--- Exit codes of errors that end a command.
+local function code_of(err)
+  if type(err) == "table" and err.kind == "in_doubt" then return 7 end
+  if type(err) == "table" and err.kind == "cancelled" and native.caught() then return native.caught() end
+  return failure.code(err)
+end
+
+--- The environment of command `name`. Does not block; `client` may start the sandbox.
+function M.new(opts, name)
+  local env = { json = opts.json or false, quiet = opts.quiet or false, name = name }
+  env.columns = tonumber(os.getenv "COLUMNS" or "") or native.columns(1) or 80
+  env.is_terminal = native.isatty(1)
+  env.color = env.is_terminal and (os.getenv "NO_COLOR" or "") == "" and os.getenv "TERM" ~= "dumb"
+
+  --- A client by the options, the environment or the profile | nil, err.
+  function env.client(options)
+    return require "tcb".client(options or {})
+  end
+  --- Text for standard output: data, and nothing else.
+  function env.out(text)
+    local ok, message, number = io.stdout:write(text)
+    if not ok and number ~= 32 then error("cannot write the output: " .. message, 0) end
+  end
+  --- A remark for people, on standard error; not with --quiet.
+  function env.note(text)
+    if not opts.quiet then io.stderr:write(failure.clean(text)) end
+  end
+  --- Reports what ends the command; returns its exit code.
+  function env.fail(err)
+    local code = code_of(err)
+    if not (type(err) == "table" and err.kind == "cancelled" and native.caught()) then
+      io.stderr:write(failure.clean("tcb " .. name .. ": " .. tostring(err)), "\n")
+    end
+    return code
+  end
+  --- A mistake in the command line; returns 2.
+  function env.usage(text)
+    io.stderr:write("tcb ", name, ": ", failure.clean(text), " ('tcb help ", name, "' shows how it is used)\n")
+    return 2
+  end
+  --- fn("INT" | "TERM") is called at the first signal instead of an error being raised where the program stands: note it, stop
+  -- taking on work, return. The second signal ends the process at once.
+  function env.on_interrupt(fn)
+    return native.on_interrupt(fn)
+  end
+  --- 130 or 143 once a signal has asked to stop.
+  env.interrupted = native.caught
+  return env
+end
+
+return M
