@@ -1,0 +1,141 @@
+--- The API in this process: a real HTTP server on loopback, strict and stateful, for tests, examples and first steps.
+--
+--     local sandbox = tcb.sandbox{ seed = 7, limits = { push = "60/60" }, faults = { "push:3:reset-after-commit" } }
+--     local client = tcb.client{ base_url = sandbox.base_url, account = sandbox.account, key_id = sandbox.key_id, api_key = sandbox.api_key }
+--     ...
+--     for _, event in ipairs(sandbox:ledger()) do print(event.n, event.event, event.call, event.status) end
+--     sandbox:close()
+--
+-- It runs in a thread of its own: a program that blocks does not stop it. What it models and what not: docs/sandbox.md.
+-- @module tcb.sandbox
+local core = require "tcb.core"
+local errors = require "tcb.errors"
+local json = require "tcb.json"
+local options = require "tcb.sandbox.options"
+local M = {}
+
+---@class tcb.Sandbox
+---@field base_url string
+---@field account string the first account, with `key_id` and `api_key`
+---@field key_id string
+---@field api_key string
+---@field accounts table[] every account: { account, key_id, api_key }
+---@field port integer
+---@field seed string
+local Sandbox = {}
+Sandbox.__index = Sandbox
+Sandbox.__name = "tcb.sandbox"
+
+local function refuse_event_loops()
+  local host = rawget(_G, "ngx") and "nginx" or type(rawget(_G, "core")) == "table" and rawget(_G, "core").msleep and "HAProxy"
+  if not host then return end
+  return errors.new{ kind = "config", message = "a sandbox does not start inside " .. host .. ": start `tcb sandbox` beside it and set "
+    .. "TCB_BASE_URL and the other variables that it prints" }
+end
+
+local function need_httpd()
+  local ok, why = pcall(require, "tcb.httpd")
+  if ok then return end
+  return errors.new{ kind = "config", message = "the sandbox needs the module tcb.httpd and libmicrohttpd (package libmicrohttpd12): "
+    .. tostring(why):gsub("%s+", " "):sub(1, 200) }
+end
+
+--- Starts a sandbox and waits until it accepts connections. Options as of `tcb sandbox`, with `_` for `-`: port, seed, ledger, limits,
+--- latency, count_jitter, settle, number_settle, token_life, faults, accounts, forget, webhook. Unknown ones raise.
+---@return tcb.Sandbox? sandbox
+---@return tcb.Error? err
+function M.new(given)
+  local read, why = options.read(given)
+  if not read then error("tcb.sandbox: " .. why, 2) end
+  local err = refuse_event_loops() or need_httpd()
+  if err then return nil, err end
+  local worker, text = core.worker("tcb.sandbox.front", json.encode{ shift_ms = core.clock.shift(), options = read })
+  if not worker then return nil, text end
+  local start = json.decode(text)
+  if start.error then
+    worker:close()
+    return nil, errors.new(start.error)
+  end
+  local first = start.accounts[1]
+  return setmetatable({ worker = worker, port = start.port, seed = start.seed, accounts = start.accounts,
+    base_url = "http://127.0.0.1:" .. start.port, account = first.account, key_id = first.key_id, api_key = first.api_key }, Sandbox)
+end
+
+--- Asks a control endpoint, through memory: status, body. Blocks for as long as the sandbox takes, which is little.
+local function ask(self, method, path, body)
+  if not self.worker then error("tcb.sandbox: the sandbox is closed", 3) end
+  local answer, err = self.worker:ask(("%s /_sandbox/%s %s"):format(method, path, body or ""))
+  if not answer then return nil, err end
+  local status, text = answer:match("^(%d+) (.*)$")
+  if status ~= "200" then
+    local told = json.decode(text)
+    local message = type(told) == "table" and told.message or text
+    if status == "400" then error("tcb.sandbox: " .. message, 3) end
+    return errors.fail("store", "the sandbox failed: " .. message)
+  end
+  return text
+end
+
+--- The events of the ledger, decoded, in order; those after number `since` when given.
+---@return table[]? events
+---@return tcb.Error? err
+function Sandbox:ledger(since)
+  local text, err = ask(self, "GET", ("ledger?since=%d"):format(since or 0))
+  if not text then return nil, err end
+  local list = {}
+  for line in text:gmatch("[^\n]+") do
+    local event, wrong = json.decode(line)
+    if not event then return nil, wrong end
+    list[#list + 1] = event
+  end
+  return list
+end
+
+--- Moves the sandbox's clock forward; what comes due by it happens before this returns.
+function Sandbox:advance(seconds)
+  if type(seconds) ~= "number" then error("tcb.sandbox: advance: seconds are expected", 2) end
+  local text, err = ask(self, "POST", "advance", json.encode(seconds))
+  if not text then return nil, err end
+  return true
+end
+
+--- Adds a fault, `CALL:WHICH:WHAT`; it counts requests from now on.
+function Sandbox:fault(spec)
+  local text, err = ask(self, "POST", "fault", json.encode{ spec = spec })
+  if not text then return nil, err end
+  return true
+end
+
+--- Revokes all live tokens, or one (whole, or the first 8 hex digits of its SHA-256). Returns how many.
+function Sandbox:revoke(token)
+  local text, err = ask(self, "POST", "revoke", token and json.encode{ token = token })
+  if not text then return nil, err end
+  return json.decode(text).revoked
+end
+
+--- Makes webhook events: { event_type = "cmb"|"user_feedback", scenario, count, duplicates, shuffle, ... }. Returns their ids.
+function Sandbox:trigger(event)
+  local text, err = ask(self, "POST", "trigger", json.encode(event))
+  if not text then return nil, err end
+  return json.decode(text).event_ids
+end
+
+--- What stands in the sandbox now.
+function Sandbox:state()
+  local text, err = ask(self, "GET", "state")
+  if not text then return nil, err end
+  return json.decode(text)
+end
+
+--- Ends the thread and closes the port. Harmless when repeated; a sandbox that is collected is closed too.
+function Sandbox:close()
+  local worker = self.worker
+  self.worker = nil
+  if worker then worker:close() end
+end
+
+function Sandbox:__tostring()
+  return ("tcb.sandbox (%s)"):format(self.worker and self.base_url or "closed")
+end
+
+return M

@@ -1,0 +1,275 @@
+/* core/sandbox_records.c: reads the records of a request and checks them. */
+#include "core/sandbox_priv.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/json.h"
+
+#define DEPTH 8
+#define DAY_MS INT64_C(86400000)
+#define NAMED(n) n, sizeof n - 1
+
+/* api.md, section 4: names of both dialects, and what makes a request wrong as a whole. */
+const field_rule tcb_sandbox_fields[2][F_COUNT] = {
+  { { NAMED("caller_number"), 1, 0 }, { NAMED("receiver_number"), 1, 0 }, { NAMED("label_id"), 1, 0 }, { NAMED("dynamic_label_name"), 0, 0 },
+    { NAMED("dynamic_call_reason"), 0, 0 }, { NAMED("starts_at"), 1, 1 }, { NAMED("ends_at"), 1, 1 } },
+  { { NAMED("caller"), 1, 0 }, { NAMED("receiver"), 1, 0 }, { NAMED("label_id"), 1, 0 }, { NAMED("label_name"), 0, 0 },
+    { NAMED("call_reason"), 0, 0 }, { NAMED("starts_at"), 1, 1 }, { NAMED("ends_at"), 1, 1 } },
+};
+
+tcb_sandbox_records *tcb_sandbox_records_new(tcb_ctx *ctx) {
+  tcb_sandbox_records *r = tcb_calloc(ctx, sizeof *r);
+  if (r == NULL) return NULL;
+  r->ctx = ctx;
+  r->sha256 = tcb_sha256_best();
+  tcb_buf_init(&r->plain, ctx);
+  return r;
+}
+
+void tcb_sandbox_records_free(tcb_sandbox_records *r) {
+  if (r == NULL) return;
+  tcb_buf_free(&r->plain);
+  tcb_free(r->ctx, r, sizeof *r);
+}
+
+int tcb_sandbox_records_count(const tcb_sandbox_records *r) { return r->count; }
+
+static tcb_status not_json(const tcb_json *j, tcb_err *err) {
+  return tcb_fail(err, TCB_E_INPUT, "the body is not JSON: %s at byte %zu", j->error, (size_t)(j->at - j->start));
+}
+
+/* Numbers and labels are compared, hashed and shown, so their escapes are taken out. `plain` never moves: see read. */
+static tcb_status take_text(tcb_sandbox_records *r, const tcb_json *j, int field, json_text *out, tcb_err *err) {
+  *out = (json_text){ j->text, (uint32_t)j->len, (uint8_t)j->has_escapes, 1 };
+  if (!j->has_escapes || field >= F_NAME) return TCB_OK;
+  size_t from = r->plain.len;
+  if (from == 0 && tcb_buf_reserve(&r->plain, (size_t)(j->end - j->start), err) != TCB_OK) return TCB_E_MEMORY;
+  if (tcb_json_unescape(j->text, j->len, &r->plain, err) != TCB_OK) return TCB_E_MEMORY;
+  *out = (json_text){ r->plain.data + from, (uint32_t)(r->plain.len - from), 0, 1 };
+  return TCB_OK;
+}
+
+static int find_field(const field_rule *rules, const tcb_json *j) {
+  for (int f = 0; f < F_COUNT; f++) {
+    if (j->has_escapes ? tcb_json_is(j, rules[f].name) : rules[f].len == j->len && memcmp(rules[f].name, j->text, j->len) == 0) return f;
+  }
+  return -1;
+}
+
+static tcb_status wrong_type(const field_rule *rule, tcb_err *err) {
+  return tcb_fail_field(err, TCB_E_INPUT, rule->name, "%s must be %s", rule->name, rule->is_number ? "a 64-bit integer" : "a string");
+}
+
+/* Behind the opening brace of a record. */
+static tcb_status read_record(tcb_sandbox_records *r, tcb_json *j, tcb_err *err) {
+  const field_rule *rules = tcb_sandbox_fields[r->dialect];
+  record *rec = &r->list[r->count];
+  unsigned seen = 0;
+  tcb_json_kind kind;
+  memset(rec, 0, sizeof *rec);
+  rec->field = FIELD_NONE;
+  while ((kind = tcb_json_next(j)) == TCB_JSON_KEY) {
+    int f = find_field(rules, j);
+    kind = tcb_json_next(j);
+    if (f < 0) {
+      if (!tcb_json_skip(j, kind)) return not_json(j, err);
+      continue;
+    }
+    if (kind == TCB_JSON_ERROR) return not_json(j, err);
+    seen |= 1u << f;
+    if (kind != (rules[f].is_number ? TCB_JSON_NUMBER : TCB_JSON_STRING)) return wrong_type(&rules[f], err);
+    if (!rules[f].is_number) {
+      if (take_text(r, j, f, &rec->text[f], err) != TCB_OK) return TCB_E_MEMORY;
+    } else if (!tcb_json_int64(j->text, j->len, f == F_STARTS ? &rec->starts_at : &rec->ends_at)) {
+      return wrong_type(&rules[f], err);
+    }
+  }
+  if (kind == TCB_JSON_ERROR) return not_json(j, err);
+  for (int f = 0; f < F_COUNT; f++)
+    if (rules[f].is_required && !(seen >> f & 1)) return tcb_fail_field(err, TCB_E_INPUT, rules[f].name, "%s is required", rules[f].name);
+  r->count++;
+  return TCB_OK;
+}
+
+static tcb_status read_list(tcb_sandbox_records *r, tcb_json *j, tcb_err *err) {
+  tcb_json_kind kind;
+  while ((kind = tcb_json_next(j)) != TCB_JSON_CLOSE) {
+    if (kind == TCB_JSON_ERROR) return not_json(j, err);
+    if (r->count == TCB_SANDBOX_RECORDS_MAX)
+      return tcb_fail_field(err, TCB_E_INPUT, "call_records", "call_records must hold 1 to %d records", TCB_SANDBOX_RECORDS_MAX);
+    if (kind != TCB_JSON_OBJECT) return tcb_fail_field(err, TCB_E_INPUT, "call_records", "a record must be an object");
+    int at = r->count;
+    tcb_status status = read_record(r, j, err);
+    if (status == TCB_E_INPUT && err->field[0]) {        /* tell which one */
+      char text[160];
+      memcpy(text, err->message, sizeof text - 1);
+      text[sizeof text - 1] = '\0';
+      return tcb_fail_field(err, TCB_E_INPUT, err->field, "call_records[%d]: %s", at, text);
+    }
+    if (status != TCB_OK) return status;
+  }
+  return TCB_OK;
+}
+
+static tcb_status read_batch(tcb_sandbox_records *r, tcb_json *j, tcb_err *err) {
+  int seen = 0;
+  tcb_json_kind kind;
+  while ((kind = tcb_json_next(j)) == TCB_JSON_KEY) {
+    if (!tcb_json_is(j, "call_records")) {
+      if (!tcb_json_skip(j, kind)) return not_json(j, err);
+      continue;
+    }
+    kind = tcb_json_next(j);
+    if (kind == TCB_JSON_ERROR) return not_json(j, err);
+    if (kind != TCB_JSON_ARRAY) return tcb_fail_field(err, TCB_E_INPUT, "call_records", "call_records must be a list");
+    if (seen) return tcb_fail_field(err, TCB_E_INPUT, "call_records", "call_records is there twice");
+    seen = 1;
+    tcb_status status = read_list(r, j, err);
+    if (status != TCB_OK) return status;
+  }
+  if (kind == TCB_JSON_ERROR) return not_json(j, err);
+  if (!seen) return tcb_fail_field(err, TCB_E_INPUT, "call_records", "call_records is required");
+  if (r->count == 0)
+    return tcb_fail_field(err, TCB_E_INPUT, "call_records", "call_records must hold 1 to %d records", TCB_SANDBOX_RECORDS_MAX);
+  return TCB_OK;
+}
+
+tcb_status tcb_sandbox_records_read(tcb_sandbox_records *r, const char *body, size_t len, tcb_sandbox_dialect dialect, int is_batch,
+                                    tcb_err *err) {
+  tcb_json j;
+  tcb_err_clear(err);
+  r->count = 0;
+  r->plain.len = 0;
+  r->dialect = dialect;
+  if (len > UINT32_MAX) return tcb_fail(err, TCB_E_INPUT, "the body is too long");
+  tcb_json_init(&j, body, len, DEPTH);
+  tcb_json_kind kind = tcb_json_next(&j);
+  if (kind == TCB_JSON_ERROR) return not_json(&j, err);
+  if (kind != TCB_JSON_OBJECT) return tcb_fail(err, TCB_E_INPUT, "the body must be an object");
+  tcb_status status = is_batch ? read_batch(r, &j, err) : read_record(r, &j, err);
+  if (status != TCB_OK) return status;
+  return tcb_json_next(&j) == TCB_JSON_END ? TCB_OK : not_json(&j, err);
+}
+
+/* E.164: 8 to 15 digits, the first not 0. */
+static int is_number(json_text t, int plus) {
+  if (plus) t = digits_of(t);
+  if (t.len < 8 || t.len > 15 || t.data[0] == '0') return 0;
+  for (uint32_t i = 0; i < t.len; i++)
+    if (t.data[i] < '0' || t.data[i] > '9') return 0;
+  return 1;
+}
+
+static int is_label(json_text t, const char *labels, size_t count) {
+  if (t.len != TCB_SANDBOX_LABEL_BYTES) return 0;
+  for (size_t i = 0; i < count; i++)
+    if (strncasecmp(labels + i * TCB_SANDBOX_LABEL_BYTES, t.data, TCB_SANDBOX_LABEL_BYTES) == 0) return 1;
+  return 0;
+}
+
+static int is_edge(uint32_t c) { return c == '.' || c == ',' || c == '-' || c == ' '; }
+
+/* Lengths count code points. `strict`: the characters of a call reason. */
+static int check_text(json_text t, unsigned least, unsigned most, int strict) {
+  const char *p = t.data, *end = p + t.len;
+  uint32_t c = 0, first = 0;
+  unsigned n = 0;
+  int forbidden = 0;
+  for (; p < end; n++) {
+    p += tcb_json_code_point(p, end, &c);
+    if (n == 0) first = c;
+    if (c < 128 && c && strchr("!@#$%^&*()_+/", (int)c)) forbidden = 1;
+  }
+  if (n < least || n > most) return FAULT_LENGTH;
+  if (!strict) return FAULT_NONE;
+  if (forbidden) return FAULT_CHARSET;
+  return is_edge(first) || is_edge(c) ? FAULT_EDGE : FAULT_NONE;
+}
+
+static void check(record *rec, int64_t now_ms, const char *labels, size_t label_count, int plus) {
+#define BROKEN(f, why) do { rec->field = (f); rec->fault = (why); return; } while (0)
+  int why;
+  if (!is_number(rec->text[F_CALLER], plus)) BROKEN(F_CALLER, FAULT_NUMBER);
+  if (!is_number(rec->text[F_RECEIVER], plus)) BROKEN(F_RECEIVER, FAULT_NUMBER);
+  if (!is_label(rec->text[F_LABEL], labels, label_count)) BROKEN(F_LABEL, FAULT_LABEL);
+  if (rec->text[F_NAME].is_present && (why = check_text(rec->text[F_NAME], 3, 40, 0)) != FAULT_NONE) BROKEN(F_NAME, (uint8_t)why);
+  if (rec->text[F_REASON].is_present && (why = check_text(rec->text[F_REASON], 10, 100, 1)) != FAULT_NONE) BROKEN(F_REASON, (uint8_t)why);
+  if (rec->ends_at <= rec->starts_at) BROKEN(F_ENDS, FAULT_ORDER);
+  if (rec->ends_at < now_ms) BROKEN(F_ENDS, FAULT_PAST);
+  if (rec->starts_at < rec->ends_at - DAY_MS) BROKEN(F_ENDS, FAULT_WINDOW);
+#undef BROKEN
+}
+
+/* Receivers 9001 to 9011, in order. */
+static const uint8_t endings[] = { TCB_SANDBOX_INVALID, TCB_SANDBOX_NOT_USER, TCB_SANDBOX_OS, TCB_SANDBOX_APP, TCB_SANDBOX_PUSH_FAILED,
+  TCB_SANDBOX_ONCE, TCB_SANDBOX_NEVER, TCB_SANDBOX_UNREPORTED, TCB_SANDBOX_TWICE, TCB_SANDBOX_PLUS, TCB_SANDBOX_MASKED };
+
+static void give_outcome(record *rec) {
+  json_text t = rec->text[F_RECEIVER];
+  rec->outcome = TCB_SANDBOX_SUCCESS;
+  if (rec->fault != FAULT_NONE) {
+    rec->outcome = TCB_SANDBOX_INVALID;
+  } else if (memcmp(t.data + t.len - 4, "90", 2) == 0) {
+    int n = (t.data[t.len - 2] - '0') * 10 + t.data[t.len - 1] - '0';
+    if (n >= 1 && n <= (int)sizeof endings) rec->outcome = endings[n - 1];
+    if (rec->outcome == TCB_SANDBOX_INVALID) rec->field = F_RECEIVER;
+  }
+}
+
+static char *put_text(char *o, json_text t) {
+  memcpy(o, t.data, t.len);
+  o[t.len] = '|';
+  return o + t.len + 1;
+}
+
+/* The first 8 bytes of SHA-256 of `caller|receiver|starts_at|ends_at|label_id`, numbers as digits. */
+static int make_key(tcb_sandbox_records *r, record *rec) {
+  json_text caller = digits_of(rec->text[F_CALLER]), receiver = digits_of(rec->text[F_RECEIVER]), label = rec->text[F_LABEL];
+  char small[256], *text = small;
+  unsigned char digest[32];
+  size_t bytes = (size_t)caller.len + receiver.len + label.len + 48;
+  if (bytes > sizeof small && (text = tcb_malloc(r->ctx, bytes)) == NULL) return 0;
+  char *o = put_text(put_text(text, caller), receiver);
+  o = tcb_sandbox_put_int(o, rec->starts_at);
+  *o++ = '|';
+  o = tcb_sandbox_put_int(o, rec->ends_at);
+  *o++ = '|';
+  o = put_text(o, label);
+  tcb_sha256_with(r->sha256, text, (size_t)(o - text - 1), digest);
+  memcpy(rec->key, digest, sizeof rec->key);
+  if (text != small) tcb_free(r->ctx, text, bytes);
+  return 1;
+}
+
+int tcb_sandbox_records_check(tcb_sandbox_records *r, int64_t now_ms, const char *labels, size_t label_count, int plus) {
+  int broken = 0;
+  for (int i = 0; i < r->count; i++) {
+    record *rec = &r->list[i];
+    check(rec, now_ms, labels, label_count, plus);
+    give_outcome(rec);
+    if (!make_key(r, rec)) return -1;
+    broken += rec->fault != FAULT_NONE;
+  }
+  return broken;
+}
+
+const char *tcb_sandbox_records_fault(const tcb_sandbox_records *r, int i, const char **field) {
+  static const char *const text[] = { NULL, "is not a phone number with country code", "is not a dynamic label of this account",
+    "has a wrong length", "has characters that are not allowed", "begins or ends with a character that is not allowed there",
+    "must be later than starts_at", "cannot be older than current time", "cannot be more than 24 hours after starts_at" };
+  const record *rec = &r->list[i];
+  if (rec->fault == FAULT_NONE) return NULL;
+  *field = tcb_sandbox_fields[r->dialect][rec->field].name;
+  return text[rec->fault];
+}
+
+tcb_sandbox_outcome tcb_sandbox_records_outcome(const tcb_sandbox_records *r, int i) { return r->list[i].outcome; }
+void tcb_sandbox_records_decide(tcb_sandbox_records *r, int i, tcb_sandbox_outcome outcome) { r->list[i].outcome = (uint8_t)outcome; }
+const unsigned char *tcb_sandbox_records_key(const tcb_sandbox_records *r, int i) { return r->list[i].key; }
+
+const char *tcb_sandbox_records_receiver(const tcb_sandbox_records *r, int i, size_t *len) {
+  json_text t = digits_of(r->list[i].text[F_RECEIVER]);
+  *len = t.len;
+  return t.data;
+}
