@@ -26,5 +26,6 @@ void l_sandbox_file_register(lua_State *L);
 void l_sandbox_records_register(lua_State *L);
 void l_mailbox_register(lua_State *L);
 void l_worker_register(lua_State *L);
+void l_event_register(lua_State *L);
 
 #endif

@@ -35,5 +35,6 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_json_register(L);
   l_sandbox_file_register(L);
   l_sandbox_records_register(L);
+  l_event_register(L);
   return 1;
 }
