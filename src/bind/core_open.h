@@ -16,6 +16,7 @@ void l_body_register(lua_State *L);
 void l_lock_register(lua_State *L);
 void l_outcome_register(lua_State *L);
 void l_pairs_register(lua_State *L);
+void l_http1_register(lua_State *L);
 void l_endpoints_register(lua_State *L);
 void l_request_register(lua_State *L);
 void l_response_register(lua_State *L);

@@ -25,6 +25,7 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_lock_register(L);
   l_outcome_register(L);
   l_pairs_register(L);
+  l_http1_register(L);
   l_endpoints_register(L);
   l_request_register(L);
   l_response_register(L);
