@@ -31,9 +31,8 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_response_register(L);
   l_tidy_register(L);
   l_private_register(L);
-  l_mailbox_register(L);
-  l_worker_register(L);
   l_json_register(L);
+  l_process_register(L);
   l_sandbox_file_register(L);
   l_sandbox_records_register(L);
   l_event_register(L);

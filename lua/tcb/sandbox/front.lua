@@ -102,18 +102,19 @@ local function server_poller(front)
   }
 end
 
---- Questions of the thread that owns this one: "METHOD path body", answered like the control endpoints.
-local function mailbox_poller(front, mailbox, stopped)
+--- Questions of the thread that owns this one: "METHOD path body", answered like the control endpoints with "STATUS body".
+local function port_poller(front, port, stopped)
   return {
-    fd = function() return mailbox:fd() end,
+    fd = function() return port:fd() end,
     step = function()
-      local question = mailbox:take()
-      if question then
+      local question = port:receive(0)
+      while question do
         local method, path, query, body = question:match("^(%u+) ([^ ?]+)%??(%S*) (.*)$")
-        local answer = answer_of(front, { method = method, path = path, query = query, headers = {}, body = body })
-        mailbox:answer(("%d "):format(answer.status) .. (type(answer.body) == "userdata" and answer.body:string() or answer.body))
+        local answer = kept(answer_of(front, { method = method, path = path, query = query, headers = {}, body = body }))
+        port:send(("%d "):format(answer.status) .. answer.body)
+        question = port:receive(0)
       end
-      if mailbox:is_stopping() then stopped:set() end
+      if port:stopping() then stopped:set() end
     end,
   }
 end
@@ -137,20 +138,18 @@ local function open(given)
   return { rules = r, server = server, delivering = 0 }
 end
 
---- The thread's function: `text` holds the options and the clock's shift as JSON. Tells its owner the port and credentials, then serves
---- until it is told to stop.
-function M.main(text, mailbox)
-  local start = json.decode(text)
-  core.clock.shift(start.shift_ms)
-  local front, err = open(start.options)
+--- The thread's function: `start.options` holds the options as JSON. Tells its owner the port and credentials, then serves until it is
+--- told to stop.
+function M.main(port, start)
+  local front, err = open(json.decode(start.options))
   if not front then
-    mailbox:answer(json.encode{ error = { kind = err.kind, message = err.message } })
+    port:send(json.encode{ error = { kind = err.kind, message = err.message } })
     return
   end
   local stopped = task.event()
-  local pollers = { server_poller(front), mailbox_poller(front, mailbox, stopped) }
+  local pollers = { server_poller(front), port_poller(front, port, stopped) }
   for _, poller in ipairs(pollers) do task.add_poller(poller) end
-  mailbox:answer(json.encode(credentials(front)))
+  port:send(json.encode(credentials(front)))
   task.run(function() stopped:wait() end)
   for _, poller in ipairs(pollers) do task.remove_poller(poller) end
   front.server:close()

@@ -8,10 +8,10 @@
 --
 -- It runs in a thread of its own: a program that blocks does not stop it. What it models and what not: docs/sandbox.md.
 -- @module tcb.sandbox
-local core = require "tcb.core"
 local errors = require "tcb.errors"
 local json = require "tcb.json"
 local options = require "tcb.sandbox.options"
+local timeshift = require "tcb.timeshift"
 local M = {}
 
 ---@class tcb.Sandbox
@@ -49,24 +49,34 @@ function M.new(given)
   if not read then error("tcb.sandbox: " .. why, 2) end
   local err = refuse_event_loops() or need_httpd()
   if err then return nil, err end
-  local worker, text = core.worker("tcb.sandbox.front", json.encode{ shift_ms = core.clock.shift(), options = read })
-  if not worker then return nil, text end
-  local start = json.decode(text)
-  if start.error then
-    worker:close()
-    return nil, errors.new(start.error)
+  local shift = os.getenv "TCB_CLOCK"
+  if shift and shift ~= "" then
+    local ok
+    ok, err = timeshift.apply(shift)
+    if not ok then return nil, err end
+  end
+  local thread
+  thread, err = require("tcb.httpd").thread("tcb.sandbox.front", "main", { options = json.encode(read) })
+  if not thread then return nil, err end
+  local text = thread:receive(-1)
+  local start = json.decode(text or "")
+  if type(start) ~= "table" or start.error then
+    thread:close()
+    return nil, errors.new(type(start) == "table" and start.error or { kind = "config", message = "the sandbox does not start: " .. tostring(text) })
   end
   local first = start.accounts[1]
-  return setmetatable({ worker = worker, port = start.port, seed = start.seed, accounts = start.accounts,
+  return setmetatable({ thread = thread, port = start.port, seed = start.seed, accounts = start.accounts,
     base_url = "http://127.0.0.1:" .. start.port, account = first.account, key_id = first.key_id, api_key = first.api_key }, Sandbox)
 end
 
 --- Asks a control endpoint, through memory: status, body. Blocks for as long as the sandbox takes, which is little.
 local function ask(self, method, path, body)
-  if not self.worker then error("tcb.sandbox: the sandbox is closed", 3) end
-  local answer, err = self.worker:ask(("%s /_sandbox/%s %s"):format(method, path, body or ""))
-  if not answer then return nil, err end
-  local status, text = answer:match("^(%d+) (.*)$")
+  local thread = self.thread
+  if not thread then error("tcb.sandbox: the sandbox is closed", 3) end
+  thread:send(("%s /_sandbox/%s %s"):format(method, path, body or ""))
+  local answer = thread:receive(-1)
+  local status, text = (answer or ""):match("^(%d+) (.*)$")
+  if not status then return errors.fail("store", "the sandbox has ended: " .. tostring(answer)) end
   if status ~= "200" then
     local told = json.decode(text)
     local message = type(told) == "table" and told.message or text
@@ -129,13 +139,13 @@ end
 
 --- Ends the thread and closes the port. Harmless when repeated; a sandbox that is collected is closed too.
 function Sandbox:close()
-  local worker = self.worker
-  self.worker = nil
-  if worker then worker:close() end
+  local thread = self.thread
+  self.thread = nil
+  if thread then thread:close() end
 end
 
 function Sandbox:__tostring()
-  return ("tcb.sandbox (%s)"):format(self.worker and self.base_url or "closed")
+  return ("tcb.sandbox (%s)"):format(self.thread and self.base_url or "closed")
 end
 
 return M
