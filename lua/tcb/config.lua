@@ -45,7 +45,7 @@ end
 
 local function country(value)
   local digits = tostring(value):gsub("^%+", "")
-  if not digits:match "^[1-9]%d?%d?%d?$" then return nil, "must be a country code such as 91" end
+  if not digits:match "^[1-9]%d?%d?$" then return nil, "must be a country code such as 91" end
   return digits
 end
 
