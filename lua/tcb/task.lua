@@ -191,7 +191,7 @@ function M.all(list)
     tasks[i] = new_task(me and me.group or root, list[i])
     tasks[i].on_done = on_done
   end
-  finished.cleanup = cancel_others
+  function finished.cleanup() cancel_others() end
   if left > 0 and loop.park(finished) == nil then
     cancel_others()
     error(cancelled(), 0)

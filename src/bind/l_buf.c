@@ -23,6 +23,12 @@ const char *l_checkbytes(lua_State *L, int arg, size_t *len) {
   return luaL_checklstring(L, arg, len);
 }
 
+static tcb_buf *check_free(lua_State *L) {               /* at 1, and nobody borrows its bytes */
+  tcb_buf *b = l_checkbuf(L, 1);
+  luaL_argcheck(L, b->pins == 0, 1, "the buffer is being sent");
+  return b;
+}
+
 static int buf_new(lua_State *L) {                       /* (bytes?) -> buf */
   size_t len = 0;
   const char *bytes = lua_isnoneornil(L, 1) ? "" : l_checkbytes(L, 1, &len);
@@ -32,7 +38,7 @@ static int buf_new(lua_State *L) {                       /* (bytes?) -> buf */
 }
 
 static int buf_add(lua_State *L) {                       /* (bytes) -> self | nil, err */
-  tcb_buf *b = l_checkbuf(L, 1);
+  tcb_buf *b = check_free(L);
   size_t len;
   const char *bytes = l_checkbytes(L, 2, &len);
   tcb_err err;
@@ -58,17 +64,22 @@ static int buf_len(lua_State *L) {
 }
 
 static int buf_clear(lua_State *L) {                     /* keeps the memory for the next use */
-  l_checkbuf(L, 1)->len = 0;
+  check_free(L)->len = 0;
   return 0;
 }
 
 static int buf_drop(lua_State *L) {                      /* (n): drops the first n bytes */
-  tcb_buf_drop(l_checkbuf(L, 1), (size_t)l_checkrange(L, 2, 0, INT64_C(1) << 52));
+  tcb_buf_drop(check_free(L), (size_t)l_checkrange(L, 2, 0, INT64_C(1) << 52));
+  return 0;
+}
+
+static int buf_gc(lua_State *L) {
+  tcb_buf_free(l_checkbuf(L, 1));
   return 0;
 }
 
 static int buf_close(lua_State *L) {
-  tcb_buf_free(l_checkbuf(L, 1));
+  tcb_buf_free(check_free(L));
   return 0;
 }
 
@@ -82,7 +93,7 @@ static const luaL_Reg methods[] = {
   {NULL, NULL}
 };
 static const luaL_Reg meta[] = {
-  {"__gc", buf_close}, {"__close", buf_close}, {"__len", buf_len}, {"__tostring", buf_tostring}, {NULL, NULL}
+  {"__gc", buf_gc}, {"__close", buf_close}, {"__len", buf_len}, {"__tostring", buf_tostring}, {NULL, NULL}
 };
 
 void l_buf_register(lua_State *L) {                      /* module table on top, left on top */

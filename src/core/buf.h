@@ -9,6 +9,7 @@
 typedef struct {
   char *data;                       /* NULL while nothing was added; not NUL-terminated */
   size_t len, cap;
+  unsigned pins;                    /* borrowers for whom the bytes must stay where they are; the Lua face then refuses changes */
   tcb_ctx *ctx;
 } tcb_buf;
 

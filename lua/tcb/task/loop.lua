@@ -48,7 +48,7 @@ local wake = M.wake
 local block                         -- defined below: waits without yielding
 
 --- Waits until `waiter` is woken or the monotonic instant `due_us` has come. A waiter is a fresh table, used once; its function
---- `cleanup`, where set, is called when an error (an interrupt) ends the wait. Returns what it was woken with, false when the time
+--- `cleanup`, where set, is called with it when an error (an interrupt) ends the wait. Returns what it was woken with, false when the time
 --- was over, nil when the task was cancelled.
 function M.park(waiter, due_us)
   local me = current
@@ -181,7 +181,7 @@ function block(waiter)
   if ok then return end
   if waiter.at then timers:remove(waiter) end
   waiter.done = true
-  if waiter.cleanup then waiter.cleanup() end
+  if waiter.cleanup then waiter:cleanup() end
   error(err, 0)
 end
 M.block = block
