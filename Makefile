@@ -5,17 +5,33 @@ endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Which Lua `make install` serves: 5.4, 5.3 or luajit. Where LUA_INCDIR is given (luarocks does), its lua.h decides.
 LUA ?= 5.4
 SAN ?=
+MODULES ?= core curl sqlite httpd zlib edit
+ifdef LUA_INCDIR
+LUA := $(shell sh tools/which-lua $(LUA_INCDIR))
+ifeq ($(filter 5.4 5.3 luajit,$(LUA)),)
+$(error tcb builds for Lua 5.4, Lua 5.3 and LuaJIT 2.1; the headers in $(LUA_INCDIR) are of $(or $(LUA),no Lua))
+endif
+CFLAGS_$(ABI) = -I$(LUA_INCDIR)
+endif
+ABI = $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
+X = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+LUADIR ?= $(PREFIX)/share/lua/$(X)
+LIBDIR ?= $(PREFIX)/lib/lua/$(X)
 
 VERSION := $(shell sed -n 's/^\#define TCB_VERSION "\(.*\)"/\1/p' src/core/version.h)
-ABIS := $(foreach a,lua5.4 lua5.3 luajit,$(if $(shell pkg-config --exists $(a) && echo 1),$(a)))
-MODULES := core curl sqlite httpd zlib edit
-LIBS_curl = $(shell pkg-config --libs libcurl)
-LIBS_sqlite = $(shell pkg-config --libs sqlite3)
-LIBS_httpd = $(shell pkg-config --libs libmicrohttpd)
-LIBS_zlib = $(shell pkg-config --libs zlib)
-LIBS_edit = $(shell pkg-config --libs libedit)
+package = $(shell pkg-config $(1) 2>/dev/null)
+ABIS := $(if $(LUA_INCDIR),$(ABI),$(foreach a,lua5.4 lua5.3 luajit,$(if $(call package,--modversion $(a)),$(a))))
+CFLAGS_lua5.4 ?= $(call package,--cflags lua5.4)
+CFLAGS_lua5.3 ?= $(call package,--cflags lua5.3)
+CFLAGS_luajit ?= $(call package,--cflags luajit)
+LIBS_curl = $(call package,--libs libcurl)
+LIBS_sqlite = $(call package,--libs sqlite3)
+LIBS_httpd = $(call package,--libs libmicrohttpd)
+LIBS_zlib = $(call package,--libs zlib)
+LIBS_edit = $(call package,--libs libedit)
 
 comma := ,
 # SAN=1 builds beside the plain objects, with AddressSanitizer and UBSan.
@@ -26,7 +42,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -fPIC -fvisibility=hidden 
 SO_FLAGS = -shared -Wl,-z,now -Wl,-z,nodelete -Wl,--gc-sections $(SANFLAGS)
 
 # Which module an object belongs to shows in its name: curl_*.c, sqlite_*.c, ... ; l_*.c goes into every module, the rest into core.
-OTHERS := $(foreach m,$(filter-out core,$(MODULES)),$(m)_%)
+OTHERS := $(foreach m,curl sqlite httpd zlib edit,$(m)_%)
 names = $(notdir $(basename $(wildcard src/$(1)/*.c)))
 bind_of = $(filter l_% open_$(1) $(if $(filter core,$(1)),,$(1)_%),$(call names,bind)) $(if $(filter core,$(1)),$(filter-out l_% open_% $(OTHERS),$(call names,bind)))
 io_of = $(if $(filter core,$(1)),$(filter-out $(OTHERS),$(call names,io)),$(filter $(1)_%,$(call names,io)))
@@ -53,10 +69,10 @@ $(OBJ)/libtcb.a: $(patsubst %,$(OBJ)/core/%.o,$(call names,core)) $(patsubst %,$
 define ABI_RULES
 build/$(1)$(S)/obj/%.o: src/bind/%.c build/gen/build_id.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(shell pkg-config --cflags $(1)) -c -o $$@ $$<
+	$$(CC) $$(ALL_CFLAGS) $$(CFLAGS_$(1)) -c -o $$@ $$<
 build/$(1)$(S)/lua: spec/support/runner.c
 	@mkdir -p $$(@D)
-	$$(CC) -O1 -g $$(SANFLAGS) $$(shell pkg-config --cflags $(1)) -o $$@ $$< -Wl,-E $$(shell pkg-config --libs $(1)) -lm -ldl
+	$$(CC) -O1 -g $$(SANFLAGS) $$(CFLAGS_$(1)) -o $$@ $$< -Wl,-E $$(call package,--libs $(1)) -lm -ldl
 $(foreach m,$(BUILT),$(eval MODULE_SO += $(if $(filter edit,$(m)),$(if $(filter lua5.4,$(1)),build/$(1)$(S)/tcb/$(m).so),build/$(1)$(S)/tcb/$(m).so)))
 endef
 define MODULE_RULES
@@ -88,24 +104,49 @@ build/gen/lua_sources.c: $(shell find lua -name '*.lua') src/host/embed.lua
 HOST_OBJ := $(patsubst %,build/host$(S)/%.o,$(call names,host)) build/host$(S)/lua_sources.o
 build/host$(S)/%.o: src/host/%.c build/gen/build_id.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags lua5.4) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(CFLAGS_lua5.4) -c -o $@ $<
 build/host$(S)/lua_sources.o: build/gen/lua_sources.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 # All of Lua, since lua-cjson and our modules call it through the binary.
-LUA_WHOLE = -Wl,--whole-archive -Wl,-Bstatic $(shell pkg-config --libs lua5.4) -Wl,-Bdynamic -Wl,--no-whole-archive
+LUA_WHOLE = -Wl,--whole-archive -Wl,-Bstatic $(call package,--libs lua5.4) -Wl,-Bdynamic -Wl,--no-whole-archive
 build/tcb$(S): $(HOST_OBJ) $(patsubst %,build/lua5.4$(S)/obj/%.o,$(call bind_of,core)) $(OBJ)/libtcb.a
 	$(CC) $(SANFLAGS) -o $@ $^ -Wl,-E $(LUA_WHOLE) -lm -ldl -lpthread
 
-test: runners all ## the suite, on every Lua
-	spec/run
+# What downloads: `deps` and `test-deps` alone, by apt-get.
+deps: ## install what a build and the demo need (Debian packages; sudo when not root)
+	@tools/deps build
+test-deps: ## install what the suite needs as well; FOR=soak: what `make soak` needs
+	@tools/deps build test $(FOR)
+
+demo: deps ## a campaign of 5,000 rows against the sandbox: no account, no network
+	@$(MAKE) --no-print-directory -s build/tcb modules
+	@build/tcb --sandbox examples/campaign.lua
+
+test: test-deps ## the suite, on every Lua
+	@$(MAKE) --no-print-directory -s all runners
+	@spec/run
+bench: all runners ## every time and ratio that is promised; exits 1 on a MISS
+	@tools/each bench
+soak: ## kills, leaks, huge inputs, fuzzing, allocator failures, browser: takes long
+	@$(MAKE) --no-print-directory -s test-deps FOR=soak
+	@$(MAKE) --no-print-directory -s all runners
+	@tools/each soak
+sanitize: ## the suite under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -s SAN=1 all runners
+	@spec/run -s -asan
+check: all runners ## warnings as errors, headers alone, layers, both Luas parse, analysers, docs fresh
+	@tools/check
+
+install: $(filter build/$(ABI)/%,$(MODULE_SO)) $(if $(filter lua5.4,$(ABI)),$(if $(LUA_INCDIR),,build/tcb archives)) ## for LUA=5.4|5.3|luajit into PREFIX, or LUADIR and LIBDIR; DESTDIR in front
+	@tools/install "$(ABI)" "$(DESTDIR)" "$(PREFIX)" "$(LUADIR)" "$(LIBDIR)" "$(VERSION)" "$(if $(LUA_INCDIR),,all)" "$(BUILT)"
 
 clean: ## remove everything built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 -include $(shell find build -name '*.d' 2>/dev/null)
-.PHONY: all modules runners archives test clean help
+.PHONY: all modules runners archives deps test-deps demo test bench soak sanitize check install clean help
 .SUFFIXES:
