@@ -6,7 +6,9 @@
 
 void l_clock_register(lua_State *L);
 void l_log_register(lua_State *L);
+void l_feed_register(lua_State *L);
 void l_phone_register(lua_State *L);
+void l_reader_register(lua_State *L);
 void l_record_register(lua_State *L);
 void l_zone_register(lua_State *L);
 void l_poll_register(lua_State *L);

@@ -62,9 +62,7 @@ tcb_fault tcb_text_check(tcb_field field, tcb_text text) {
 }
 
 static int is_absent(const tcb_cell *cell) {
-  if (cell->is_int) return 0;
-  if (cell->text.data == NULL || cell->text.len == 0) return 1;
-  return cell->text.data[0] == ' ' && tcb_text_trim(cell->text.data, cell->text.len).len == 0;
+  return !cell->is_int && (cell->text.data == NULL || tcb_text_trim(cell->text.data, cell->text.len).len == 0);
 }
 
 static tcb_fault read_number(const tcb_check *check, tcb_field field, const tcb_cell *cell, tcb_record *out) {

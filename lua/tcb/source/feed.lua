@@ -1,0 +1,175 @@
+--- A feed: rows of a source -> checked, encoded batches. What every source's `:feed` gives; the work is done in C.
+-- @module tcb.source.feed
+local core = require "tcb.core"
+local errors = require "tcb.errors"
+
+local M = {}
+
+---@class tcb.Shape every option that forms a body
+---@field label_id string? UUID for rows without one
+---@field caller string? caller number for rows without one
+---@field starts_at integer|string? instant for rows without one: epoch ms, or ISO 8601
+---@field ends_at integer|string?
+---@field map table<string, string>? field -> column
+---@field set table<string, string>? field -> text for a missing column or an empty cell; {column} inserts a cell
+---@field zone string? time zone of instants that name none
+---@field country string? country code that completes national numbers
+---@field plus boolean? numbers with +
+---@field dialect "v2"|"v1"|nil
+---@field batch integer? records of a batch, 1..500
+---@field label_optional boolean? records without a label are no fault
+---@field exclude string? path of a do-not-call list: a number a line, or the first column of a CSV file
+local SHAPE = { label_id = "string", caller = "string", starts_at = "instant", ends_at = "instant", map = "table", set = "table",
+  zone = "string", country = "string", plus = "boolean", dialect = "string", batch = "number", label_optional = "boolean",
+  exclude = "string" }
+
+--- Which defaults fill which field, by the field's place in the rule table.
+local FILLS = { label_id = 3, caller = 1, starts_at = 6, ends_at = 7 }
+
+local function braces(text)
+  return (text:gsub("{", "{{"))
+end
+
+--- The public shape -> what core.feed takes. Raises on unknown names and wrong types.
+function M.shape(shape)
+  for name, value in pairs(shape) do
+    local want = SHAPE[name]
+    if not want then error("unknown option '" .. tostring(name) .. "'", 3) end
+    local got = type(value)
+    if got ~= want and not (want == "instant" and (got == "number" or got == "string")) then
+      error(("option '%s': %s expected, got %s"):format(name, want, got), 3)
+    end
+  end
+  local dialect = shape.dialect or "v2"
+  local out = { dialect = dialect, plus = shape.plus, batch = shape.batch, country = shape.country, map = shape.map, fill = {},
+    label_optional = shape.label_optional }
+  local rules = core.record.rules()
+  for name, place in pairs(FILLS) do
+    local value = shape[name]
+    if value then
+      local field = dialect == "v1" and rules[place].v1 or rules[place].name
+      out.fill[field] = braces(type(value) == "number" and ("%d"):format(value) or value)
+    end
+  end
+  for field, text in pairs(shape.set or {}) do out.fill[field] = text end
+  if shape.zone then
+    local zone, err = core.instant.zone(shape.zone)
+    if not zone then return nil, err end
+    out.zone = zone
+  end
+  return out
+end
+
+--- Reads a do-not-call list into a feed. A first line that is no number is a heading; any other is an error, since ignoring it would
+--- call somebody who asked not to be called.
+local function exclude(feed, path, country)
+  local file, why = io.open(path, "r")
+  if not file then return errors.fail("input", "cannot open the exclude list: " .. why) end
+  local n, failed = 0, nil
+  for line in file:lines() do
+    n = n + 1
+    local text = line:gsub("^\239\187\191", ""):gsub("\r$", ""):gsub('^"', ""):match "^[^,;\t\"]*"
+    if text:find "%S" then
+      local digits, err = core.phone.parse(text, country)
+      if digits then
+        local ok
+        ok, err = feed:exclude(digits)
+        if not ok then failed = err break end
+      elseif n > 1 then
+        failed = errors.new { kind = "input", message = err.message, place = path .. ":" .. n }
+        break
+      end
+    end
+  end
+  file:close()
+  if failed then return nil, failed end
+  return true
+end
+
+---@class tcb.Feed
+local Feed = {}
+Feed.__index = Feed
+
+--- Opens a feed over a reader (core.reader). Does not block: a pipe's header may still be to come.
+---@param reader userdata taken over, also when this fails
+---@param shape tcb.Shape
+---@param checkpoint string?
+---@param name string? of the input, for messages
+---@return tcb.Feed? feed
+---@return tcb.Error? err
+function M.open(reader, shape, checkpoint, name)
+  local made, err = M.shape(shape)
+  if not made then return nil, err end
+  local feed
+  feed, err = core.feed(reader, made)
+  if not feed then return nil, err end
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name }, Feed)
+  local ok, why = feed:start()
+  if not ok and why ~= "wait" then err = why
+  elseif shape.exclude then ok, err = exclude(feed, shape.exclude, shape.country) if ok then err = nil end
+  else err = nil end
+  if not err and checkpoint then ok, err = feed:resume(checkpoint) if ok then err = nil end end
+  if err then
+    feed:close()
+    return nil, err
+  end
+  return self
+end
+
+--- The next batch: body (tcb.buf), count, spans, hashes, refused, refused_count, excluded_count, first_line, last_line, min_starts_at,
+--- max_starts_at, min_ends_at, max_ends_at, now, checkpoint. Does not block.
+---@param now integer instant for the time rules, epoch ms
+---@param flush boolean? give an unfinished batch when a pipe has no more just now
+---@return table? batch
+---@return "wait"|"refused"|"end"|tcb.Error|nil why "refused": many rows were refused, call again
+---@return table? rest with "refused" and "end": refused, refused_count, excluded_count since the batch before
+function Feed:next(now, flush)
+  local b, why, rest = self._core:next(now, flush, table.remove(self._spare))
+  self:_say()
+  if not b then return nil, why, rest end
+  b.checkpoint = self._core:checkpoint()
+  return b
+end
+
+--- Says once that the input is converted: a wrong guess shows on people's phones.
+function Feed:_say()
+  local encoding, converted = self._core:encoding()
+  if converted and not self._said then
+    self._said = true
+    core.log.write("warn", ("%s is %s: converted to UTF-8"):format(self.name or "the input", encoding))
+  end
+end
+
+--- Gives a batch's body back: its memory serves the next batch.
+function Feed:release(b)
+  if b.body then
+    b.body:clear()
+    self._spare[#self._spare + 1] = b.body
+    b.body = nil
+  end
+end
+
+--- The batch that spans describe once more. Blocks on a file's reading.
+function Feed:rebuild(spans)
+  return self._core:rebuild(spans, table.remove(self._spare))
+end
+
+--- The whole dry run: {records, refused, excluded, batches, bytes, hash, codes}. `wait` is called when a pipe has nothing yet.
+function Feed:drain(now, wait)
+  while true do
+    local sums, why = self._core:drain(now)
+    self:_say()
+    if sums or (why ~= "wait" and why ~= "more") then return sums, why end
+    if why == "wait" then wait(self._core:fd()) end
+  end
+end
+
+--- The encoding as far as it is known, and whether it is converted.
+function Feed:encoding() return self._core:encoding() end
+--- The header as it stands in the input, and the delimiter.
+function Feed:header() return self._core:header() end
+--- The descriptor to wait on after "wait"; nil for files.
+function Feed:fd() return self._core:fd() end
+function Feed:close() self._core:close() end
+
+return M

@@ -1,0 +1,313 @@
+/* core/feed.c: reads input in pieces, takes row after row, fills batches. Rows that are plain in every respect are taken by the fast
+   path (core/feed_rows.h); all others go the plain way here, which is the reference. */
+#include "core/feed_priv.h"
+
+#define CHECKPOINT_VERSION 1
+
+tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const tcb_shape *shape, tcb_err *err) {
+  tcb_feed *f = tcb_calloc(ctx, sizeof *f);
+  *out = NULL;
+  if (f == NULL) {
+    tcb_reader_free(reader);
+    return tcb_fail(err, TCB_E_MEMORY, "not enough memory to read the input");
+  }
+  f->ctx = ctx;
+  f->reader = reader;
+  f->limit = INT64_MAX;
+  tcb_buf *all[] = { &f->header, &f->shape_text, &f->batch.body, &f->batch.spans, &f->batch.hashes, &f->batch.refused, &f->carry.records,
+                     &f->carry.json, &f->carry_old.records, &f->carry_old.json };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_init(all[i], ctx);
+  tcb_status status = tcb_feed_keep_shape(f, shape, err);
+  if (status == TCB_OK) status = tcb_feed_room(f, 0, err);
+  if (status != TCB_OK) {
+    tcb_feed_free(f);
+    return status;
+  }
+  *out = f;
+  return TCB_OK;
+}
+
+void tcb_feed_free(tcb_feed *f) {
+  if (f == NULL) return;
+  tcb_buf *all[] = { &f->header, &f->shape_text, &f->batch.body, &f->batch.spans, &f->batch.hashes, &f->batch.refused, &f->carry.records,
+                     &f->carry.json, &f->carry_old.records, &f->carry_old.json };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_free(all[i]);
+  tcb_plan_clear(&f->plan);
+  tcb_reader_free(f->reader);
+  tcb_free(f->ctx, f->block, f->block_bytes);
+  tcb_free(f->ctx, f->cells, f->cells_cap * sizeof *f->cells);
+  tcb_free(f->ctx, f->exclude.slots, f->exclude.cap * sizeof *f->exclude.slots);
+  tcb_free(f->ctx, f, sizeof *f);
+}
+
+/* The open batch. */
+
+static void batch_clear(tcb_batch *b) {
+  b->body.len = b->spans.len = b->hashes.len = b->refused.len = 0;
+  b->count = b->refused_count = b->excluded_count = b->first_line = b->last_line = 0;
+  b->min_starts_at = b->min_ends_at = INT64_MAX;
+  b->max_starts_at = b->max_ends_at = INT64_MIN;
+}
+
+static tcb_status batch_begin(tcb_feed *f, int64_t now_ms, tcb_err *err) {
+  const char *before = tcb_dialects[f->plan.dialect].before;
+  batch_clear(&f->batch);
+  f->batch.now_ms = now_ms;
+  f->spans = (tcb_spans){ 0 };
+  f->is_open = 1;
+  memset(f->slots, 0, sizeof f->slots);
+  tcb_status status = tcb_buf_add(&f->batch.body, before, strlen(before), err);
+  return status == TCB_OK ? tcb_carry_take(f, err) : status;
+}
+
+static tcb_status batch_end(tcb_feed *f, tcb_err *err) {
+  const char *after = tcb_dialects[f->plan.dialect].after;
+  f->is_open = 0;
+  if (f->batch.count == 0) return TCB_OK;
+  f->batch.body.len--;                                   /* the comma behind the last record */
+  tcb_status status = tcb_buf_add(&f->batch.body, after, strlen(after), err);
+  return status == TCB_OK ? tcb_spans_end(&f->spans, &f->batch.spans, err) : status;
+}
+
+int tcb_feed_hash_take(tcb_feed *f, uint64_t hash) {
+  size_t i = hash % TCB_SLOTS;
+  while (f->slots[i] != 0) {
+    if (f->slots[i] == hash) return 0;
+    i = (i + 1) % TCB_SLOTS;
+  }
+  f->slots[i] = hash;
+  return 1;
+}
+
+tcb_status tcb_feed_count(tcb_feed *f, const tcb_taken *r, tcb_err *err) {
+  tcb_batch *b = &f->batch;
+  char packed[8];
+  tcb_match_store(packed, r->hash);
+  tcb_status status = tcb_buf_add(&b->hashes, packed, sizeof packed, err);
+  if (status == TCB_OK) status = tcb_spans_add(&f->spans, &b->spans, r->offset, r->bytes, r->line, err);
+  if (status != TCB_OK) return status;
+  b->count++;
+  if (b->first_line == 0 || r->line < b->first_line) b->first_line = r->line;
+  if (r->line > b->last_line) b->last_line = r->line;
+  if (r->starts_at < b->min_starts_at) b->min_starts_at = r->starts_at;
+  if (r->starts_at > b->max_starts_at) b->max_starts_at = r->starts_at;
+  if (r->ends_at < b->min_ends_at) b->min_ends_at = r->ends_at;
+  if (r->ends_at > b->max_ends_at) b->max_ends_at = r->ends_at;
+  return TCB_OK;
+}
+
+static tcb_status refuse(tcb_feed *f, const tcb_fault *fault, tcb_err *err) {
+  tcb_refusal r = { .offset = f->offset, .line = f->line, .detail = fault->detail, .code = fault->code, .field = fault->field, .why = fault->why };
+  if (fault->code == TCB_FAULT_EXCLUDED) f->batch.excluded_count++; else f->batch.refused_count++;
+  return tcb_buf_add(&f->batch.refused, (const char *)&r, sizeof r, err);
+}
+
+/* One row, the plain way. */
+
+static tcb_status take_record(tcb_feed *f, const tcb_record *record, const tcb_csv_row *row, tcb_err *err) {
+  tcb_match_key key;
+  tcb_buf *body = &f->batch.body;
+  size_t from = body->len;
+  tcb_match_key_of(record, &key);
+  tcb_taken taken = { .offset = f->offset, .bytes = (int64_t)row->bytes, .line = f->line, .hash = tcb_match_hash(&key),
+                      .starts_at = record->starts_at, .ends_at = record->ends_at };
+  tcb_status status = tcb_record_encode(record, f->plan.dialect, f->plan.plus, body, err);
+  if (status == TCB_OK) status = tcb_buf_add(body, ",", 1, err);
+  if (status != TCB_OK) return status;
+  if (!f->to_carry && tcb_feed_hash_take(f, taken.hash)) return tcb_feed_count(f, &taken, err);
+  status = tcb_carry_add(f, &taken, body->data + from, body->len - from, err);
+  body->len = from;
+  return status;
+}
+
+static tcb_fault csv_fault(tcb_why why, size_t count) {
+  return (tcb_fault){ TCB_FAULT_CSV, TCB_FIELD_NONE, (uint8_t)why, (int64_t)count };
+}
+
+static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
+  tcb_cell fields[TCB_FIELDS];
+  tcb_record record;
+  tcb_fault faults[TCB_FAULTS_MAX];
+  if (row->why != TCB_WHY_NONE) {
+    faults[0] = csv_fault(row->why, row->count);
+    return refuse(f, &faults[0], err);
+  }
+  if (row->count != f->columns) {
+    faults[0] = csv_fault(row->count < f->columns ? TCB_CSV_FEW : TCB_CSV_MANY, row->count);
+    return refuse(f, &faults[0], err);
+  }
+  tcb_status status = tcb_plan_fields(&f->plan, f->cells, row->count, fields, err);
+  if (status != TCB_OK) return status;
+  f->plan.check.now_ms = f->batch.now_ms;
+  if (tcb_record_check(&f->plan.check, fields, &record, faults) > 0) return refuse(f, &faults[0], err);
+  if (f->exclude.count && tcb_feed_is_excluded(f, record.number[TCB_RECEIVER], record.number_len[TCB_RECEIVER])) {
+    faults[0] = (tcb_fault){ TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
+    return refuse(f, &faults[0], err);
+  }
+  return take_record(f, &record, row, err);
+}
+
+static void advance(tcb_feed *f, size_t bytes, size_t lines) {
+  f->in += bytes;
+  f->offset += (int64_t)bytes;
+  f->line += (int64_t)lines;
+}
+
+/* Takes the row at f->in. TCB_AGAIN: it is not all here. */
+static tcb_status one_row(tcb_feed *f, tcb_err *err) {
+  tcb_csv_row row;
+  size_t len = (size_t)(f->in_end - f->in);
+  int is_last = f->at_end;
+  if (f->offset + (int64_t)len >= f->limit) len = (size_t)(f->limit - f->offset), is_last = 1;
+  if (!tcb_csv_next(f->delimiter, f->in, len, is_last, f->cells, f->cells_cap, &row)) return TCB_AGAIN;
+  tcb_status status = row.count > 0 ? examine(f, &row, err) : TCB_OK;
+  if (status == TCB_OK) advance(f, row.bytes, row.lines);
+  return status;
+}
+
+/* Rows until the batch is full (TCB_OK), or until more input is needed (TCB_AGAIN). */
+static tcb_status rows(tcb_feed *f, tcb_err *err) {
+  tcb_status status = TCB_OK;
+  while (f->batch.count < f->plan.batch_max) {
+    if (f->offset >= f->limit) return TCB_AGAIN;
+    if (tcb_carry_is_full(f) || f->batch.refused.len >= TCB_REFUSED_BYTES) return TCB_OK;
+    if ((status = one_row(f, err)) != TCB_OK) return status;
+  }
+  return TCB_OK;
+}
+
+tcb_status tcb_feed_next(tcb_feed *f, int64_t now_ms, int flush, tcb_feed_result *result, tcb_err *err) {
+  tcb_status status = tcb_feed_start(f, err);
+  *result = TCB_FEED_WAIT;
+  if (status == TCB_AGAIN) return TCB_OK;
+  if (status == TCB_OK && !f->is_open) status = batch_begin(f, now_ms, err);
+  while (status == TCB_OK) {
+    status = rows(f, err);
+    if (status == TCB_OK) break;
+    if (status != TCB_AGAIN) return status;
+    status = f->at_end ? TCB_NOT_FOUND : tcb_feed_fill(f, err);
+    if (status == TCB_AGAIN && !(flush && f->batch.count > 0)) return TCB_OK;
+    if (status == TCB_AGAIN) break;
+    if (status == TCB_NOT_FOUND) {
+      if (f->in == f->in_end) break;
+      status = TCB_OK;                                   /* the last row has no line end */
+    }
+  }
+  if (status != TCB_OK && status != TCB_NOT_FOUND && status != TCB_AGAIN) return status;
+  int is_over = status == TCB_NOT_FOUND && f->batch.count == 0;
+  *result = f->batch.count > 0 ? TCB_FEED_BATCH : is_over ? TCB_FEED_END : TCB_FEED_REFUSED;
+  return batch_end(f, err);
+}
+
+tcb_batch *tcb_feed_batch(tcb_feed *f) {
+  return &f->batch;
+}
+
+/* Going back. */
+
+static tcb_status go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err) {
+  int64_t ahead = offset - f->offset;
+  if (ahead >= 0 && ahead <= f->in_end - f->in) f->in += ahead;
+  else {
+    tcb_status status = f->reader->seek(f->reader, offset, err);
+    if (status != TCB_OK) return status;
+    f->in = f->in_end = f->block + f->head;
+    f->at_end = 0;
+  }
+  f->offset = offset;
+  f->line = line;
+  return TCB_OK;
+}
+
+static int64_t taken_so_far(const tcb_feed *f) {
+  return f->batch.count + (int64_t)(f->carry.records.len / sizeof(tcb_taken));
+}
+
+/* Takes the `records` rows of a span into the open batch, or into what waits for the next one. */
+static tcb_status span_rows(tcb_feed *f, const tcb_span *span, tcb_err *err) {
+  int64_t before = taken_so_far(f);
+  tcb_status status = go_to(f, span->offset, span->line, err);
+  f->limit = span->offset + span->bytes;
+  while (status == TCB_OK && f->offset < f->limit) {
+    status = one_row(f, err);
+    if (status == TCB_AGAIN) status = f->at_end ? TCB_NOT_FOUND : tcb_feed_fill(f, err);
+    if (status == TCB_NOT_FOUND && f->in < f->in_end && f->at_end) status = TCB_OK;
+  }
+  f->limit = INT64_MAX;
+  if (status != TCB_OK && status != TCB_NOT_FOUND) return status;
+  if (status == TCB_OK && taken_so_far(f) - before == span->records && f->batch.refused_count == 0) return TCB_OK;
+  return tcb_fail(err, TCB_E_INPUT, "the input has changed: the records of line %lld are not there any more", (long long)span->line);
+}
+
+tcb_status tcb_feed_rebuild(tcb_feed *f, const char *spans, size_t len, tcb_err *err) {
+  tcb_spans_reader reader = { .at = spans, .last = spans + len };
+  tcb_span span;
+  int more;
+  tcb_status status = tcb_feed_start(f, err);
+  if (status == TCB_AGAIN) return tcb_fail(err, TCB_E_INPUT, "a pipe cannot be read again");
+  f->carry.records.len = f->carry.json.len = 0;
+  if (status == TCB_OK) status = batch_begin(f, INT64_MIN, err);
+  while (status == TCB_OK && (more = tcb_spans_next(&reader, &span)) != 0) {
+    if (more < 0) status = tcb_fail(err, TCB_E_STORE, "input ranges of a batch cannot be read: the journal is damaged");
+    else status = span_rows(f, &span, err);
+  }
+  return status == TCB_OK ? batch_end(f, err) : status;
+}
+
+tcb_status tcb_feed_checkpoint(const tcb_feed *f, tcb_buf *out, tcb_err *err) {
+  tcb_status status = tcb_buf_reserve(out, 4 * TCB_VARINT_MAX, err);
+  if (status != TCB_OK) return status;
+  out->data[out->len++] = CHECKPOINT_VERSION;
+  out->len += tcb_varint_put(out->data + out->len, (uint64_t)f->offset);
+  out->len += tcb_varint_put(out->data + out->len, (uint64_t)f->line);
+  return tcb_carry_spans(f, out, err);
+}
+
+tcb_status tcb_feed_resume(tcb_feed *f, const char *checkpoint, size_t len, tcb_err *err) {
+  const char *at = checkpoint + 1, *last = checkpoint + len;
+  uint64_t offset, line;
+  size_t n = len > 1 && checkpoint[0] == CHECKPOINT_VERSION ? tcb_varint_get(at, last, &offset) : 0;
+  if (n) at += n, n = tcb_varint_get(at, last, &line);
+  if (n == 0) return tcb_fail(err, TCB_E_STORE, "a place in the input cannot be read: the journal is damaged, or of another version");
+  tcb_spans_reader reader = { .at = at + n, .last = last };
+  tcb_span span;
+  int more;
+  tcb_status status = tcb_feed_start(f, err);
+  if (status == TCB_AGAIN) return tcb_fail(err, TCB_E_INPUT, "a pipe cannot be continued");
+  f->carry.records.len = f->carry.json.len = 0;
+  if (status == TCB_OK) status = batch_begin(f, INT64_MIN, err);
+  f->to_carry = 1;
+  while (status == TCB_OK && (more = tcb_spans_next(&reader, &span)) != 0) {
+    if (more < 0) status = tcb_fail(err, TCB_E_STORE, "a place in the input cannot be read: the journal is damaged");
+    else status = span_rows(f, &span, err);
+  }
+  f->to_carry = 0;
+  f->is_open = 0;
+  return status == TCB_OK ? go_to(f, (int64_t)offset, (int64_t)line, err) : status;
+}
+
+uint64_t tcb_body_hash(const char *body, size_t len) {
+  return XXH3_64bits(body, len);
+}
+
+tcb_status tcb_feed_drain(tcb_feed *f, int64_t now_ms, int64_t most, tcb_drain *out, tcb_err *err) {
+  while (!out->is_over && most-- > 0) {
+    tcb_feed_result result;
+    tcb_status status = tcb_feed_next(f, now_ms, 0, &result, err);
+    if (status != TCB_OK) return status;
+    if (result == TCB_FEED_WAIT) return TCB_AGAIN;
+    const tcb_batch *b = &f->batch;
+    out->is_over = result == TCB_FEED_END;
+    out->refused += b->refused_count;
+    out->excluded += b->excluded_count;
+    for (size_t at = 0; at < b->refused.len; at += sizeof(tcb_refusal)) out->by_code[((const tcb_refusal *)(b->refused.data + at))->code]++;
+    if (b->count == 0) continue;
+    out->batches++;
+    out->records += b->count;
+    out->bytes += (int64_t)b->body.len;
+    out->hash = (out->hash ^ tcb_body_hash(b->body.data, b->body.len)) * UINT64_C(0x9E3779B97F4A7C15);
+    if (b->min_starts_at < out->min_starts_at) out->min_starts_at = b->min_starts_at;
+    if (b->max_ends_at > out->max_ends_at) out->max_ends_at = b->max_ends_at;
+  }
+  return TCB_OK;
+}

@@ -1,0 +1,81 @@
+/* core/feed.h: input bytes -> checked records -> bodies of batches. Streaming: one piece of input and one open batch in memory. */
+#ifndef TCB_FEED_H
+#define TCB_FEED_H
+
+#include "core/reader.h"
+#include "core/shape.h"
+#include "core/spans.h"
+
+typedef struct tcb_feed tcb_feed;
+
+/* A row that is not sent, packed in a batch's `refused`: this struct's bytes. */
+typedef struct {
+  int64_t offset;                   /* of the row's first byte in the input */
+  int64_t line;                     /* physical line on which it begins */
+  int64_t detail;                   /* as in tcb_fault */
+  uint8_t code, field, why;
+  uint8_t unused[5];                /* zero */
+} tcb_refusal;
+
+/* What was made of a stretch of input. Buffers belong to the feed; the body may be taken (and another buffer left in its place). */
+typedef struct {
+  tcb_buf body;
+  tcb_buf spans;                    /* packed (core/spans.h): where the records lie */
+  tcb_buf hashes;                   /* 8 bytes a record: tcb_match_hash, in the body's order */
+  tcb_buf refused;                  /* tcb_refusal of each row refused since the batch before */
+  int64_t count;                    /* records */
+  int64_t refused_count;            /* rows refused, without the excluded ones */
+  int64_t excluded_count;           /* rows whose receiver is on the exclude list; they are in `refused` too */
+  int64_t first_line, last_line;    /* of its records; 0: none */
+  int64_t min_starts_at, max_starts_at, min_ends_at, max_ends_at;
+  int64_t now_ms;                   /* the instant that its time rules used */
+} tcb_batch;
+
+/* Why tcb_feed_next came back. */
+typedef enum {
+  TCB_FEED_BATCH,                   /* a batch with at least one record */
+  TCB_FEED_REFUSED,                 /* no record, but many refusals: take them and call again */
+  TCB_FEED_WAIT,                    /* a pipe has nothing yet */
+  TCB_FEED_END                      /* no record any more; the last refusals are in the batch */
+} tcb_feed_result;
+
+/* Takes over `reader` (also when this fails) and copies the shape, but for its zone, which must outlive the feed. */
+tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const tcb_shape *shape, tcb_err *err);
+void tcb_feed_free(tcb_feed *feed);
+/* Reads the header and finds the columns. TCB_AGAIN: a pipe has not given it yet. Done by tcb_feed_next where the caller has not. */
+tcb_status tcb_feed_start(tcb_feed *feed, tcb_err *err);
+/* Goes on until a batch is full or the input ends; records in it are valid at `now_ms` (a batch keeps the instant of its first row).
+   With `flush` a batch that has records is given although it is not full, when nothing more can be read now. */
+tcb_status tcb_feed_next(tcb_feed *feed, int64_t now_ms, int flush, tcb_feed_result *result, tcb_err *err);
+/* What tcb_feed_next or tcb_feed_rebuild made, valid until the next of them. */
+tcb_batch *tcb_feed_batch(tcb_feed *feed);
+
+/* Where to go on behind the last batch: opaque bytes. */
+tcb_status tcb_feed_checkpoint(const tcb_feed *feed, tcb_buf *out, tcb_err *err);
+tcb_status tcb_feed_resume(tcb_feed *feed, const char *checkpoint, size_t len, tcb_err *err);
+/* Makes the batch that `spans` describe once more. TCB_E_INPUT when the input does not hold these records any more. */
+tcb_status tcb_feed_rebuild(tcb_feed *feed, const char *spans, size_t len, tcb_err *err);
+
+/* Receivers that get nothing: numbers of up to 15 digits. */
+tcb_status tcb_feed_exclude(tcb_feed *feed, const char *digits, size_t len, tcb_err *err);
+
+/* The header as it stands in the input, with its line end; and the delimiter. Empty before tcb_feed_start. */
+tcb_text tcb_feed_header(const tcb_feed *feed);
+char tcb_feed_delimiter(const tcb_feed *feed);
+tcb_reader *tcb_feed_reader(const tcb_feed *feed);
+/* The dry run: every batch made, counted and hashed, nothing kept. */
+typedef struct {
+  int64_t records, refused, excluded, batches, bytes;
+  uint64_t hash;                    /* of all bodies */
+  int64_t min_starts_at, max_ends_at;
+  int64_t by_code[TCB_FAULT_CODES]; /* refusals */
+  int is_over;
+} tcb_drain;
+#define TCB_DRAIN_START (tcb_drain){ .min_starts_at = INT64_MAX, .max_ends_at = INT64_MIN }
+
+/* Adds at most `most` batches to *out, which starts as TCB_DRAIN_START. TCB_AGAIN when a pipe has nothing yet. */
+tcb_status tcb_feed_drain(tcb_feed *feed, int64_t now_ms, int64_t most, tcb_drain *out, tcb_err *err);
+/* 8 bytes of a body. */
+uint64_t tcb_body_hash(const char *body, size_t len);
+
+#endif

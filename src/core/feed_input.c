@@ -1,0 +1,191 @@
+/* core/feed_input.c: pieces of input, the header and its columns, the exclude list. */
+#include "core/feed_priv.h"
+
+#include <stdio.h>
+
+tcb_status tcb_feed_keep_shape(tcb_feed *f, const tcb_shape *shape, tcb_err *err) {
+  size_t bytes = 0;
+  for (int i = 0; i < TCB_FIELDS; i++)
+    bytes += (shape->map[i] ? strlen(shape->map[i]) + 1 : 0) + (shape->fill[i] ? strlen(shape->fill[i]) + 1 : 0);
+  bytes += shape->check.country ? strlen(shape->check.country) + 1 : 0;
+  tcb_status status = tcb_buf_reserve(&f->shape_text, bytes + 1, err);
+  if (status != TCB_OK) return status;
+  f->shape = *shape;
+  const char **texts[2 * TCB_FIELDS + 1] = { &f->shape.check.country };
+  for (int i = 0; i < TCB_FIELDS; i++) texts[2 * i + 1] = &f->shape.map[i], texts[2 * i + 2] = &f->shape.fill[i];
+  for (int i = 0; i < 2 * TCB_FIELDS + 1; i++) {
+    if (*texts[i] == NULL) continue;
+    size_t len = strlen(*texts[i]) + 1;
+    *texts[i] = memcpy(f->shape_text.data + f->shape_text.len, *texts[i], len);
+    f->shape_text.len += len;
+  }
+  return TCB_OK;
+}
+
+tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err) {
+  if (f->block && tail <= f->head) return TCB_OK;
+  size_t head = f->block ? f->head : TCB_HEAD;
+  while (head < tail) head *= 2;
+  size_t bytes = head + TCB_PIECE + TCB_SLACK;
+  char *block = tcb_malloc(f->ctx, bytes);
+  if (block == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for %zu bytes of input", bytes);
+  if (tail > 0) memcpy(block + head - tail, f->in, tail);
+  tcb_free(f->ctx, f->block, f->block_bytes);
+  f->block = block;
+  f->block_bytes = bytes;
+  f->head = head;
+  f->in = block + head - tail;
+  f->in_end = block + head;
+  memset(f->in_end, 0, TCB_SLACK);
+  return TCB_OK;
+}
+
+tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err) {
+  size_t tail = (size_t)(f->in_end - f->in), got = 0;
+  tcb_status status = tcb_feed_room(f, tail, err);
+  if (status != TCB_OK) return status;
+  char *piece = f->block + f->head;
+  if (f->in_end != piece) {
+    if (tail > 0) memmove(piece - tail, f->in, tail);
+    f->in = piece - tail;
+    f->in_end = piece;
+  }
+  status = f->reader->read(f->reader, piece, TCB_PIECE, &got, err);
+  if (status == TCB_NOT_FOUND) f->at_end = 1;
+  if (status != TCB_OK) got = 0;
+  f->in_end = piece + got;
+  memset(f->in_end, 0, TCB_SLACK);
+  return status;
+}
+
+/* The header. */
+
+typedef struct { tcb_feed *f; int is_ambiguous; char name[64]; } lookup;
+
+static int find_column(void *ud, const char *name, size_t len) {
+  lookup *l = ud;
+  const tcb_feed *f = l->f;
+  char scratch[256];
+  int found = -1;
+  for (int pass = 0; pass < 2 && found < 0; pass++)        /* as written first, then regardless of case and the like */
+    for (size_t i = 0; i < f->columns; i++) {
+      if (f->cells[i].len > sizeof scratch) continue;
+      tcb_text t = tcb_csv_text(&f->cells[i], scratch);
+      if (pass == 0 ? t.len != len || memcmp(t.data, name, len) != 0 : !tcb_column_same(t.data, t.len, name, len)) continue;
+      if (found >= 0 && !l->is_ambiguous) {
+        l->is_ambiguous = 1;
+        snprintf(l->name, sizeof l->name, "%.*s", (int)(len < 60 ? len : 60), name);
+      }
+      if (found < 0) found = (int)i;
+    }
+  return found;
+}
+
+/* Finds the header's row and keeps it: 1, or 0 when more input is needed. Empty lines before it, and a spreadsheet's "sep=;", are skipped. */
+static int find_header(tcb_feed *f, tcb_csv_row *row) {
+  for (;;) {
+    if (!tcb_csv_next(',', f->in, (size_t)(f->in_end - f->in), f->at_end, NULL, 0, row)) return 0;
+    size_t text = row->bytes;
+    while (text > 0 && (f->in[text - 1] == '\n' || f->in[text - 1] == '\r')) text--;
+    int is_hint = text == 5 && memcmp(f->in, "sep=", 4) == 0;
+    if (is_hint) f->delimiter = f->in[4];
+    if (text > 0 && !is_hint) return 1;
+    f->in += row->bytes;
+    f->offset += (int64_t)row->bytes;
+    f->line += (int64_t)row->lines;
+  }
+}
+
+static tcb_status keep_header(tcb_feed *f, tcb_csv_row *row, tcb_err *err) {
+  tcb_status status = tcb_buf_add(&f->header, f->in, row->bytes, err);
+  if (status != TCB_OK) return status;
+  if (f->delimiter == 0) f->delimiter = tcb_csv_delimiter(f->header.data, f->header.len);
+  if (!tcb_csv_next(f->delimiter, f->header.data, f->header.len, 1, NULL, 0, row) || row->why != TCB_WHY_NONE)
+    return tcb_fail(err, TCB_E_INPUT, "line %lld, the header: %s", (long long)f->line, tcb_why_text(row->why));
+  if (row->count > TCB_COLUMNS_MAX) return tcb_fail(err, TCB_E_INPUT, "the header has %zu columns; at most %d are read", row->count, TCB_COLUMNS_MAX);
+  f->cells = tcb_malloc(f->ctx, row->count * sizeof *f->cells);
+  if (f->cells == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the header");
+  f->cells_cap = f->columns = row->count;
+  tcb_csv_next(f->delimiter, f->header.data, f->header.len, 1, f->cells, f->cells_cap, row);
+  return TCB_OK;
+}
+
+/* Adds the header's columns to a message about a missing one. */
+static void name_columns(const tcb_feed *f, tcb_err *err) {
+  size_t at = strlen(err->message);
+  for (size_t i = 0; i < f->columns && at + 40 < sizeof err->message; i++) {
+    int n = snprintf(err->message + at, sizeof err->message - at, "%s%.*s", i ? ", " : "; columns: ", (int)(f->cells[i].len < 24 ? f->cells[i].len : 24),
+                     f->cells[i].data);
+    if (n > 0) at += (size_t)n;
+  }
+}
+
+tcb_status tcb_feed_start(tcb_feed *f, tcb_err *err) {
+  tcb_csv_row row;
+  if (f->is_started) return TCB_OK;
+  if (f->line == 0) f->line = 1;
+  while (!find_header(f, &row)) {
+    if (f->at_end) return tcb_fail(err, TCB_E_INPUT, "the input is empty");
+    tcb_status status = tcb_feed_fill(f, err);
+    if (status != TCB_OK && status != TCB_NOT_FOUND) return status;
+  }
+  tcb_status status = keep_header(f, &row, err);
+  if (status != TCB_OK) return status;
+  lookup l = { .f = f };
+  status = tcb_plan_make(&f->plan, f->ctx, &f->shape, find_column, &l, err);
+  if (status == TCB_E_INPUT) name_columns(f, err);
+  if (status == TCB_OK && l.is_ambiguous) status = tcb_fail(err, TCB_E_INPUT, "the header names column '%s' twice", l.name);
+  if (status != TCB_OK) return status;
+  f->in += row.bytes;
+  f->offset += (int64_t)row.bytes;
+  f->line += (int64_t)row.lines;
+  f->is_started = 1;
+  return TCB_OK;
+}
+
+tcb_text tcb_feed_header(const tcb_feed *f) {
+  return (tcb_text){ f->header.data, f->header.len };
+}
+
+char tcb_feed_delimiter(const tcb_feed *f) {
+  return f->delimiter;
+}
+
+tcb_reader *tcb_feed_reader(const tcb_feed *f) {
+  return f->reader;
+}
+
+/* The exclude list: open addressing over numbers as integers, which 15 digits that do not start with 0 are one to one. */
+
+static uint64_t number_of(const char *digits, size_t len) {
+  uint64_t n = 0;
+  for (size_t i = 0; i < len; i++) n = n * 10 + (uint64_t)(digits[i] - '0');
+  return n;
+}
+
+static size_t slot_of(const tcb_exclude *x, uint64_t n) {
+  size_t i = (size_t)((n * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (x->cap - 1);
+  while (x->slots[i] != 0 && x->slots[i] != n) i = (i + 1) & (x->cap - 1);
+  return i;
+}
+
+int tcb_feed_is_excluded(const tcb_feed *f, const char *digits, size_t len) {
+  return f->exclude.slots[slot_of(&f->exclude, number_of(digits, len))] != 0;
+}
+
+tcb_status tcb_feed_exclude(tcb_feed *f, const char *digits, size_t len, tcb_err *err) {
+  tcb_exclude *x = &f->exclude;
+  if (x->count * 2 >= x->cap) {
+    tcb_exclude wider = { .cap = x->cap ? x->cap * 2 : 1024, .count = x->count };
+    wider.slots = tcb_calloc(f->ctx, wider.cap * sizeof *wider.slots);
+    if (wider.slots == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for %zu excluded numbers", x->count);
+    for (size_t i = 0; i < x->cap; i++)
+      if (x->slots[i]) wider.slots[slot_of(&wider, x->slots[i])] = x->slots[i];
+    tcb_free(f->ctx, x->slots, x->cap * sizeof *x->slots);
+    *x = wider;
+  }
+  uint64_t n = number_of(digits, len);
+  size_t i = slot_of(x, n);
+  if (x->slots[i] == 0) x->slots[i] = n, x->count++;
+  return TCB_OK;
+}

@@ -1,0 +1,76 @@
+/* core/feed_priv.h: what the parts of the feed share. */
+#ifndef TCB_FEED_PRIV_H
+#define TCB_FEED_PRIV_H
+
+#include "core/feed.h"
+
+#define TCB_PIECE (256 * 1024)        /* bytes of one read */
+#define TCB_HEAD (64 * 1024)          /* room for the unfinished row in front of a piece; grows with the row */
+#define TCB_SLACK 64                  /* zero bytes behind the input, so that whole vectors can be read */
+#define TCB_SLOTS 1024                /* of the open batch's hash set: at least 2 a record */
+#define TCB_REFUSED_BYTES (4096 * sizeof(tcb_refusal))
+
+typedef struct {                      /* a record and where it came from */
+  int64_t offset, bytes, line;
+  int64_t starts_at, ends_at;
+  uint64_t hash;
+  size_t json, json_len;              /* carried ones: their text in carry.json */
+} tcb_taken;
+
+typedef struct {                      /* records whose key is in the open batch already: they wait for the next one */
+  tcb_buf records;                    /* of tcb_taken */
+  tcb_buf json;
+} tcb_carry;
+
+typedef struct { uint64_t *slots; size_t cap, count; } tcb_exclude;     /* numbers as integers; 0: empty slot */
+
+struct tcb_feed {
+  tcb_ctx *ctx;
+  tcb_reader *reader;
+  tcb_shape shape;
+  tcb_buf shape_text;                 /* the shape's strings */
+  tcb_plan plan;
+  int is_started, is_open, at_end, to_carry;
+  char delimiter;
+  size_t columns;
+  tcb_buf header;
+  tcb_csv_cell *cells;                /* of the header first, then of the row in hand */
+  size_t cells_cap;
+
+  char *block;                        /* head, piece, slack */
+  size_t block_bytes, head;
+  char *in, *in_end;                  /* unread input */
+  int64_t offset, line;               /* of *in */
+  int64_t limit;                      /* offset at which rebuilding stops */
+
+  tcb_batch batch;
+  tcb_spans spans;
+  tcb_carry carry, carry_old;
+  tcb_exclude exclude;
+  uint64_t slots[TCB_SLOTS];          /* hashes of the open batch; 0: empty */
+};
+
+/* feed_input.c */
+tcb_status tcb_feed_keep_shape(tcb_feed *f, const tcb_shape *shape, tcb_err *err);
+/* Room for an unfinished row of `tail` bytes in front of the next piece. */
+tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err);
+/* Reads the next piece behind what is unread. TCB_NOT_FOUND at the end of the input, TCB_AGAIN: nothing yet. */
+tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err);
+int tcb_feed_is_excluded(const tcb_feed *f, const char *digits, size_t len);
+
+/* feed_carry.c */
+tcb_status tcb_carry_add(tcb_feed *f, const tcb_taken *taken, const char *json, size_t len, tcb_err *err);
+/* Puts what waits into the batch that was just opened, as far as keys allow. */
+tcb_status tcb_carry_take(tcb_feed *f, tcb_err *err);
+/* Whether the open batch must end early, so that what waits does not grow without bound. */
+int tcb_carry_is_full(const tcb_feed *f);
+/* Appends the packed spans of what waits. */
+tcb_status tcb_carry_spans(const tcb_feed *f, tcb_buf *out, tcb_err *err);
+
+/* feed.c */
+/* Puts a hash into the open batch's set; 0: it is there already. */
+int tcb_feed_hash_take(tcb_feed *f, uint64_t hash);
+/* Counts a record whose text was appended to the body. */
+tcb_status tcb_feed_count(tcb_feed *f, const tcb_taken *taken, tcb_err *err);
+
+#endif
