@@ -41,6 +41,9 @@ local function settle(list, doc, batch_id)
   assert.is_true(ok)
   local counts = s:finish()
   local codes, ids, marks, notes = s:results()
+  local buffer, more = core.buf "x", core.buf()
+  assert.same({ marks, notes }, { s:results(buffer, more) })
+  assert.equal(codes .. ids, buffer:string() .. more:string())
   return { counts = counts, codes = { codes:byte(1, -1) }, ids = ids, marks = marks, notes = notes and core.outcome.notes(notes), odd = odd, s = s }
 end
 

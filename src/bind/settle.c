@@ -159,18 +159,28 @@ static int settle_end(lua_State *L) {                    /* (result?) -> {rows, 
   return 1;
 }
 
-static int settle_results(lua_State *L) {                /* () -> codes, ids, marks | nil, notes | nil: as the journal keeps them */
+/* (codes, ids: buffers?) -> marks | nil, notes | nil; without buffers: codes, ids, marks, notes. As the journal keeps them. */
+static int settle_results(lua_State *L) {
   settle_ud *u = check_settle(L, 1);
-  const char *marks = tcb_settle_marks(u->core);
+  const char *marks = tcb_settle_marks(u->core), *codes = tcb_settle_codes(u->core), *ids = tcb_settle_ids(u->core);
   const tcb_buf *notes = tcb_settle_notes(u->core);
-  luaL_argcheck(L, tcb_settle_codes(u->core) != NULL, 1, "no batch was begun");
-  lua_pushlstring(L, tcb_settle_codes(u->core), u->count);
-  lua_pushlstring(L, tcb_settle_ids(u->core), u->count * 16);
+  luaL_argcheck(L, codes != NULL, 1, "no batch was begun");
+  int results = 2;
+  if (lua_isnoneornil(L, 2)) {
+    lua_pushlstring(L, codes, u->count);
+    lua_pushlstring(L, ids, u->count * 16);
+    results = 4;
+  } else {
+    tcb_buf *to[2] = { l_checkbuf(L, 2), l_checkbuf(L, 3) };
+    to[0]->len = to[1]->len = 0;
+    tcb_err err;
+    if (tcb_buf_add(to[0], codes, u->count, &err) != TCB_OK || tcb_buf_add(to[1], ids, u->count * 16, &err) != TCB_OK) return l_fail(L, &err);
+  }
   if (marks) lua_pushlstring(L, marks, u->count);
   else lua_pushnil(L);
   if (notes->len) lua_pushlstring(L, notes->data, notes->len);
   else lua_pushnil(L);
-  return 4;
+  return results;
 }
 
 static int settle_tostring(lua_State *L) {

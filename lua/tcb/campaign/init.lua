@@ -1,0 +1,160 @@
+--- A campaign: every record of a file sent once, before its window opens, and what became of each.
+--
+-- What is done stands in a journal beside the input; running the same again continues. What was sent cannot be recalled: its window
+-- ends it. All methods block their task only, and return nil, err for what the world causes.
+-- @module tcb.campaign
+local core = require "tcb.core"
+local errors = require "tcb.errors"
+local interrupt = require "tcb.campaign.interrupt"
+local items = require "tcb.campaign.items"
+local journal = require "tcb.campaign.journal"
+local options = require "tcb.campaign.options"
+local setup = require "tcb.campaign.setup"
+local summary = require "tcb.campaign.summary"
+local task = require "tcb.task"
+
+local STATE = journal.STATE
+local M = {}
+
+---@class tcb.Campaign
+---@field journal string path of its journal
+local Campaign = {}
+Campaign.__index = Campaign
+Campaign.__name = "tcb.campaign"
+
+---@class tcb.CampaignOptions
+---@field client tcb.Client? needed by push and reconcile
+---@field source table|string? tcb.csv(...), tcb.ndjson(...), tcb.iterator(...) or a CSV file's path
+---@field journal string? path; default the source's path with `.tcb.db`
+---@field label string? id or name of a dynamic label, for rows without one
+---@field caller string? for rows without one
+---@field map table? field -> column
+---@field set table? field -> text that fills a missing column or an empty cell; `{column}` inserts a value
+---@field zone string? of instants that name none, "Asia/Kolkata"
+---@field country string? completes national numbers, "91"
+---@field plus boolean? send numbers with a leading +
+---@field dialect "v2"|"v1"|nil
+---@field batch integer? records a request, 1..500; default 500
+---@field sort boolean? send in order of starts_at
+---@field strict boolean? a record whose window has begun is expired
+---@field unique boolean? refuse all but the first record with the same match key
+---@field lead_s number? how long before its window a record may be sent at the earliest
+---@field starts_at integer? of rows without one, epoch ms
+---@field ends_at integer?
+---@field exclude string|table|nil do-not-call list: a file with a number a line, or a list
+---@field schedule tcb.Schedule? one record per row and window
+---@field each function? hook: see docs/reference.md
+---@field in_doubt "hold"|"resend"|nil what becomes of batches whose fate is not known; default hold
+---@field retry_failed integer? send "Failed to push" again so often; default 0
+---@field wait boolean? push waits for settlement
+---@field patience_s number? give up when no request has succeeded for so long; default 900
+---@field give_up_s number? after ends_at a record that was never reported is in doubt; default 3600
+---@field timeout_s number? reconcile ends after so long
+---@field max_records integer? send at most so many in this run
+---@field canary integer? so many records go first and must settle before the rest goes
+---@field stop_over number? per cent of the canary that may fail; default 5
+---@field on_batch fun(b)?
+---@field on_outcome fun(o)?
+---@field on_progress fun(s)?
+
+--- Makes a campaign. Touches neither disk nor network. Raises on unknown options and wrong types.
+---@param opts tcb.CampaignOptions
+---@return tcb.Campaign
+function M.new(opts)
+  local o = options.campaign(opts, 2)
+  if type(o.source) == "string" then o.source = require("tcb.source.csv").new(o.source) end
+  local path = o.journal or (o.source and o.source.path and o.source.path .. ".tcb.db")
+  if not path then error("tcb.campaign: option 'journal' is needed: the source has no path to put it beside", 2) end
+  return setmetatable({ journal = path, client = o.client, source = o.source, options = o }, Campaign)
+end
+
+--- Asks a push or reconcile that runs to end: no new request starts, those under way get their answer.
+function Campaign:stop(reason)
+  self.stop_reason = reason or "stopped"
+  if self.running then self.running:stop(self.stop_reason) end
+end
+
+local function on_signal(self)
+  return function(name) self:stop(name) end
+end
+
+--- The error that an interrupted run ends with; nil when it was not interrupted.
+local function interrupted(self, what)
+  if not self.stop_reason then return nil end
+  return errors.new{ kind = "cancelled", slug = self.stop_reason, message = what .. " was interrupted; the journal is complete",
+    remedy = ("run the same command again to continue (%s)"):format(self.journal) }
+end
+
+--- Opens the journal for writing and checks that it is this campaign's.
+function Campaign:_open(what, create)
+  local j, err = journal.open(self.journal, { create = create, what = what })
+  if not j then return nil, err end
+  local ok
+  ok, err = setup.check(self, j, create)
+  if ok then return j end
+  j:close()
+  return nil, err
+end
+
+--- Runs `fn(j)` with the journal open; it is closed whatever happens.
+function Campaign:_with(what, create, fn)
+  self.stop_reason = nil
+  local function body()
+    local j, err = self:_open(what, create)
+    if not j then return nil, err end
+    local function finish(ok, ...)
+      self.running = nil
+      j:close()
+      if not ok then error((...), 0) end
+      return ...
+    end
+    return finish(pcall(fn, j))
+  end
+  return interrupt.guard(on_signal(self), task.run, body)
+end
+
+--- Sends what can be sent now, in as many requests at once as the account's quota grants. Continues where an earlier run ended.
+-- Blocks until all is sent, or what is left has to wait for a later run.
+---@param run? table options of the run, over those of the campaign
+---@return tcb.Summary? summary
+---@return tcb.Error? err the journal is complete all the same
+function Campaign:push(run)
+  local o = options.run("campaign:push", self.options, run, 2)
+  if not self.client then error("campaign:push: the campaign was made without a client", 2) end
+  if o.dry_run then return require("tcb.campaign.dry").run(self) end
+  return self:_with("push", true, function(j) return require("tcb.campaign.drive").push(self, j, o) end)
+end
+
+--- Asks for the status of what was sent until all is settled, or `timeout_s` have passed. The input is not needed.
+---@param run? table
+---@return tcb.Summary? summary
+---@return tcb.Error? err
+function Campaign:reconcile(run)
+  local o = options.run("campaign:reconcile", self.options, run, 2)
+  if not self.client then error("campaign:reconcile: the campaign was made without a client", 2) end
+  return self:_with("reconcile", false, function(j) return require("tcb.campaign.drive").reconcile(self, j, o) end)
+end
+
+--- Counts by outcome, from the journal alone (and the input's rest, where a push was interrupted and the input is there).
+---@return tcb.Summary? summary
+---@return tcb.Error? err
+function Campaign:summary()
+  local j, err = journal.open(self.journal, { readonly = true })
+  if not j then return nil, err end
+  local ok, s = pcall(summary.read, j, setup.rest(self, j))
+  j:close()
+  if ok then return s end
+  if errors.is(s) then return nil, s end
+  error(s, 0)
+end
+
+Campaign._interrupted = interrupted
+Campaign._items = items
+Campaign._STATE = STATE
+Campaign._now = core.clock.now
+
+function Campaign:__tostring()
+  return ("tcb.campaign (%s)"):format(self.journal)
+end
+
+return M

@@ -1,0 +1,128 @@
+--- What ties a journal to its campaign: account, the options that shape bodies, the input. A resume with others is refused.
+-- @module tcb.campaign.setup
+local core = require "tcb.core"
+local errors = require "tcb.errors"
+local options = require "tcb.campaign.options"
+
+local M = {}
+local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+
+local function mismatch(j, message, remedy)
+  return errors.fail("config", ("journal '%s' %s"):format(j.path, message), { slug = "other_campaign", remedy = remedy })
+end
+
+--- The id of a label given by id or by name; only dynamic labels can be used. May ask the service.
+function M.label(client, label)
+  if label == nil or label:match(UUID) then return label and label:lower() end
+  local names, found, wrong = {}, nil, nil
+  local list, err = client:labels():all()
+  if not list then return nil, err end
+  for _, l in ipairs(list) do
+    if l.name == label and l.label_type == "dynamic" then found = l.id end
+    if l.name == label and l.label_type ~= "dynamic" then wrong = l.label_type end
+    if l.label_type == "dynamic" then names[#names + 1] = l.name end
+  end
+  if found then return found end
+  if wrong then return errors.fail("input", ("label '%s' is %s; only dynamic labels can be used for personalisation"):format(label, wrong), { field = "label_id" }) end
+  return errors.fail("input", ("the account has no dynamic label named '%s'; it has: %s"):format(label, table.concat(names, ", ")), { field = "label_id" })
+end
+
+local function write_header(self, j)
+  local client, o = self.client, self.options
+  local label, err = M.label(client, o.label)
+  if err then return nil, err end
+  local values = { id = core.random_id and core.random_id() or ("%.0f-%d"):format(core.clock.now(), core.pid()), made_at = core.clock.now(),
+    made_by = "tcb " .. core.version, account = client.account, base_url = client.base_url, label_id = label, input_done = 0,
+    keeps_bodies = (o.each or o.schedule) and 1 or 0 }
+  for name, text in pairs(options.shape_text(o)) do values["shape." .. name] = text end
+  for name, value in pairs(self.source.identity and self.source:identity() or {}) do values["input." .. name] = value end
+  local ok
+  ok, err = j:set(values)
+  if ok then ok, err = j:durable() end
+  return ok, err
+end
+
+--- Option names as the command line spells them.
+local function spelled(name)
+  return "--" .. name:gsub("_s$", ""):gsub("_", "-")
+end
+
+local function check_shape(self, j)
+  local mine, wrong = options.shape_text(self.options), {}
+  for name in pairs(options.SHAPE) do
+    local then_, now = j.header["shape." .. name], mine[name]
+    if then_ ~= now then
+      wrong[#wrong + 1] = ("%s %s"):format(spelled(name), not then_ and "was not given then" or not now and "was given then" or "differs")
+    end
+  end
+  if #wrong == 0 then return true end
+  table.sort(wrong)
+  return mismatch(j, "was begun with other options: " .. table.concat(wrong, ", "),
+    "repeat the first command's options, or begin anew with another --journal")
+end
+
+local function check_input(self, j)
+  if not self.source or not self.source.identity then return true end
+  local now, err = self.source:identity()
+  if not now then return nil, err end
+  local size, changed = j.header["input.size"], j.header["input.changed_us"]
+  if size and now.size ~= size then
+    return mismatch(j, ("belongs to an input of %.0f bytes; '%s' has %.0f: it was changed since"):format(size, self.source.path or "-", now.size or 0),
+      "give the input as it was (--input PATH), or begin anew with another --journal")
+  end
+  if changed and now.changed_us ~= changed and self.source.verify then
+    local ok, why = self.source:verify(j.header)
+    if not ok then
+      return mismatch(j, ("belongs to another content of '%s': it was changed since (%s)"):format(self.source.path or "-", why),
+        "give the input as it was (--input PATH), or begin anew with another --journal")
+    end
+  end
+  return true
+end
+
+--- Makes the header of a new journal, or checks that the journal at hand is this campaign's.
+---@param self tcb.Campaign
+---@param is_push boolean a push: the options and the input count, too
+function M.check(self, j, is_push)
+  if not j.header.made_at then
+    if not is_push then return mismatch(j, "is empty: nothing was pushed yet", "push first") end
+    return write_header(self, j)
+  end
+  if self.client.account ~= j.header.account then
+    return mismatch(j, ("belongs to account %s, not to %s"):format(j.header.account, self.client.account),
+      "use that account's profile or variables; a sandbox has a new account each time unless --seed is given")
+  end
+  if not is_push then return true end
+  local ok, err = check_shape(self, j)
+  if ok and j.header.input_done ~= 1 then ok, err = check_input(self, j) end
+  return ok, err
+end
+
+--- Options that the feed itself wants; the others are the campaign's.
+local FEED = { "caller", "map", "set", "zone", "country", "plus", "dialect", "label_optional", "starts_at", "ends_at", "exclude" }
+
+--- The shape for the feed: the options that form a body, the label by its id. One table a journal, so that a source may keep its
+--- reader for it.
+function M.shape(self, j)
+  local o, shape = self.options, {}
+  for _, name in ipairs(FEED) do shape[name] = o[name] end
+  shape.label_id, shape.batch = j and j.header.label_id or nil, o.batch or options.DEFAULTS.batch
+  for _, name in ipairs{ "country", "plus", "dialect" } do
+    if shape[name] == nil and self.client and self.client._conf then shape[name] = self.client._conf[name] or nil end
+  end
+  return shape
+end
+
+--- What an interrupted push has not read yet: { waiting, refused, dropped }; nil when all was read, or the input is not there.
+function M.rest(self, j)
+  if j.header.input_done ~= 0 or not self.source or self.options.each or self.options.schedule then return nil end
+  local now = self.source.identity and self.source:identity()
+  if not now or not now.size or now.size ~= j.header["input.size"] then return nil end
+  local feed = self.source:feed(M.shape(self, j), j:checkpoint())
+  if not feed then return nil end
+  local sums = feed:drain(core.clock.now(), function() error("a file that has to be waited for", 0) end)
+  feed:close()
+  return sums and { waiting = sums.records, refused = sums.refused, dropped = sums.excluded }
+end
+
+return M
