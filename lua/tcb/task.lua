@@ -6,7 +6,8 @@
 -- @module tcb.task
 local core = require "tcb.core"
 local errors = require "tcb.errors"
-local loop = require "tcb.task.loop"
+local ngx = rawget(_G, "ngx")
+local loop = require(ngx and ngx.get_phase and "tcb.task.nginx" or "tcb.task.loop")
 
 local mono = core.clock.mono
 local unpack = table.unpack or unpack                              -- luacheck: ignore
@@ -50,10 +51,10 @@ function Task:finish(ok, ...)
   else
     self.failed, self.err = true, (...)
     if not is_cancelled(self.err) then
-      self.trace = debug.traceback(self.co)
+      self.trace = self.co and debug.traceback(self.co) or "(no traceback: a light thread of nginx)"
       last.err, last.trace = self.err, self.trace
     end
-    if coroutine.close then coroutine.close(self.co) end     -- 5.4: runs pending <close> variables
+    if coroutine.close and self.co then coroutine.close(self.co) end     -- 5.4: runs pending <close> variables
   end
   self.co = nil
   for i = 1, waiters and #waiters or 0 do loop.wake(waiters[i]) end
@@ -78,7 +79,8 @@ end
 local function new_task(group, fn, ...)
   made = made + 1
   local n = select("#", ...)
-  local task = setmetatable({ id = made, group = group, co = coroutine.create(fn), args = n > 0 and { n = n, ... } or nil }, Task)
+  local task = setmetatable({ id = made, group = group, fn = fn, co = not ngx and coroutine.create(fn) or nil,
+    args = n > 0 and { n = n, ... } or nil }, Task)
   group.pending, group.live[task] = group.pending + 1, true
   loop.make_ready(task)
   return task
@@ -105,6 +107,9 @@ end
 local function check_function(fn, name)
   if type(fn) ~= "function" then error("tcb." .. name .. ": a function is expected, got " .. type(fn), 3) end
 end
+
+--- Runs `fn(...)` so that it comes to its end even when the caller vanishes (nginx drops a request's threads); elsewhere a plain call.
+M.detached = loop.detached or function(fn, ...) return fn(...) end
 
 --- Starts `fn(...)` as a task and returns it at once. Inside `run` the task belongs to that run, which waits for it and raises its
 --- error unless somebody waited for the task. Outside, it runs whenever something blocks, and its error goes to the log.
