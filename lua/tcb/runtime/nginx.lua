@@ -18,6 +18,7 @@ M.CONNECTIONS = 100
 M.IDLE_MS = 20000
 local BODY_MAX = 32 * 1024 * 1024
 local PIECE = 65536
+local CANCEL_MS = 200
 
 local places = {}                   -- [pool name] = semaphore of its free connections
 
@@ -112,12 +113,16 @@ local function head_of(request, peer, length)
   return table.concat(lines, "\r\n")
 end
 
---- Reads until the response is whole.
+--- Reads until the response is whole. A task's read looks up now and then, for nothing else can tell it that it was cancelled.
 local function receive(request, sock, parser, deadline)
+  local me = loop.current()
+  local slice = me and CANCEL_MS or request.on_wait and 1000 or math.huge
+  local told_us = mono()
   while true do
     local left, err = left_ms(deadline, "the answer", true)
     if not left then return nil, err end
-    sock:settimeout(request.on_wait and math.min(left, 1000) or left)
+    if me and me.cancelled then return fail("cancelled", "the request was cancelled", true) end
+    sock:settimeout(math.min(left, slice))
     local bytes, why = sock:receiveany(PIECE)
     local whole
     if bytes then
@@ -131,7 +136,8 @@ local function receive(request, sock, parser, deadline)
       return nil, err
     elseif why ~= "timeout" then
       return fail("net", "the connection broke before the answer was whole: " .. tostring(why), true)
-    elseif request.on_wait then
+    elseif request.on_wait and mono() - told_us >= 900000 then
+      told_us = mono()
       request.on_wait()
     end
   end
