@@ -1,4 +1,4 @@
---- Runs a Python script (spec/support/raw.py in its path) beside a server of this process, stepping the server meanwhile.
+--- Runs a Python script (spec/support/rawclient.py in its path) beside a server of this process, stepping the server meanwhile.
 local luas = require "support.luas"
 local M = {}
 local count = 0
@@ -16,7 +16,7 @@ function M.start(port, code)
   count = count + 1
   local base = os.tmpname()
   local f = assert(io.open(base, "w"))
-  f:write("import sys\nsys.path.insert(0, ", ("%q"):format(luas.root .. "/spec/support"), ")\nfrom raw import *\nWHERE = ",
+  f:write("import sys\nsys.path.insert(0, ", ("%q"):format(luas.root .. "/spec/support"), ")\nfrom rawclient import *\nWHERE = ",
     type(port) == "number" and ("%d"):format(port) or ("%q"):format(port), "\n", code)
   f:close()
   os.execute(("(timeout 60 python3 %s > %s.out 2>&1; mv %s.out %s.done) &"):format(base, base, base, base))
