@@ -7,7 +7,7 @@ local errors = require "tcb.errors"
 local profiles = require "tcb.profiles"
 local M = {}
 
-local PRODUCTION = "https://enterprise-portal-noneu.truecaller.com"      -- API reference, "Verified Business APIs"
+M.PRODUCTION = "https://enterprise-portal-noneu.truecaller.com"      -- API reference, "Verified Business APIs"
 
 --- Limits of the service (API reference, 2026): requests in a sliding window; `mint` an account, the others a token.
 local LIMITS = { mint = { count = 10, window_s = 1800 }, push = { count = 60, window_s = 60 }, personalise = { count = 100, window_s = 1 } }
@@ -212,7 +212,7 @@ local function collect(list)
 end
 
 local MISSING = {
-  base_url = "the service's own is " .. PRODUCTION, account = "the client account id of the portal's Manage API Keys page",
+  base_url = "the service's own is " .. M.PRODUCTION, account = "the client account id of the portal's Manage API Keys page",
   key_id = "the id of an API key of the portal's Manage API Keys page", api_key = "the secret of that API key",
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -51,6 +52,23 @@ static int native_width(lua_State *L) {                  /* (UTF-8 text) -> colu
   }
   if (before) uselocale(before);
   lua_pushinteger(L, columns);
+  return 1;
+}
+
+static int native_read_secret(lua_State *L) {            /* () -> a line typed without echo | nil */
+  char line[512];
+  struct termios before, quiet;
+  int fd = fileno(stdin), is_quiet = tcgetattr(fd, &before) == 0;
+  if (is_quiet) {
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(fd, TCSAFLUSH, &quiet);
+  }
+  char *read = fgets(line, sizeof line, stdin);
+  if (is_quiet) tcsetattr(fd, TCSAFLUSH, &before);
+  if (read == NULL) return 0;
+  lua_pushlstring(L, line, strcspn(line, "\r\n"));
+  memset(line, 0, sizeof line);
   return 1;
 }
 
@@ -127,6 +145,7 @@ static int native_traceback(lua_State *L) {              /* (level) -> stack of 
 int luaopen_tcb_host_native(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"isatty", native_isatty}, {"columns", native_columns}, {"width", native_width}, {"flush", native_flush},
+    {"read_secret", native_read_secret},
     {"caught", native_caught}, {"forget", native_forget}, {"on_interrupt", host_on_interrupt},
     {"time_limit", native_time_limit}, {"memory_limit", native_memory_limit}, {"source", native_source},
     {"modules", native_modules}, {"inner", native_inner}, {"exe", native_exe}, {"traceback", native_traceback}, {NULL, NULL}

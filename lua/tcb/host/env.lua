@@ -62,6 +62,26 @@ function M.new(opts, name)
   function env.client(options)
     return require "tcb".client(options or {})
   end
+  --- How `client` writes records and numbers, for core.record: { country, plus }.
+  function env.rules(client)
+    return { country = client._conf.country, plus = client._conf.plus or nil }
+  end
+  --- `--dry-run`: prints a request as it would leave, without its token. `request` as of tcb.call, body as text. Returns the exit code.
+  function env.show_request(client, call, request)
+    local core = require "tcb.core"
+    local method, url = core.request(call, { base_url = client.base_url, account = client.account, feature_set = request.feature_set,
+      query = request.query })
+    if not method then return env.fail(url) end
+    local object = { method = method, url = url, body = request.body }
+    if env.json then
+      env.out(require "tcb.json".encode(object, { "method", "url", "body" }) .. "\n")
+      return 0
+    end
+    local lines = { method .. " " .. url }
+    for _, header in ipairs(require "tcb.call".headers(call, "[token]")) do lines[#lines + 1] = header end
+    env.out(table.concat(lines, "\n") .. "\n\n" .. (request.body and request.body .. "\n" or ""))
+    return 0
+  end
   --- Text for standard output: data, and nothing else.
   function env.out(text)
     local ok, message, number = io.stdout:write(text)
