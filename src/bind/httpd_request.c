@@ -133,7 +133,8 @@ static const luaL_Reg meta[] = { {"__gc", request_gc}, {"__close", request_gc}, 
 void l_httpd_request_register(lua_State *L) {            /* module table on top, left on top */
   l_newclass(L, REQUEST, methods, meta);
   luaL_getmetatable(L, REQUEST);
-  lua_getfield(L, -1, "__index");
+  lua_createtable(L, 0, 4);
+  l_setfuncs(L, methods);
   lua_pushcclosure(L, request_index, 1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

@@ -52,6 +52,7 @@ struct tcb_httpd {
   int daemon_is_tls[LISTENERS];
   int epoll_fd, wake_fd, port;
   int is_closing;
+  int has_resumed;                  /* libmicrohttpd does not say that a resumed connection wants a turn */
   conn *first, *last;
   tcb_httpd_req *queue_first, *queue_last;
   int64_t next_due_ms;

@@ -246,6 +246,7 @@ tcb_buf *tcb_httpd_req_body(tcb_httpd_req *req) {
 
 static tcb_status resume(tcb_httpd_req *req, req_state state) {
   req->state = state;
+  req->server->has_resumed = 1;
   MHD_resume_connection(req->conn->mhd);
   return TCB_OK;
 }

@@ -172,7 +172,7 @@ void tcb_httpd_wake(int wake_fd) {
 int64_t tcb_httpd_timeout_ms(tcb_httpd *s) {
   int64_t wait = -1;
   MHD_UNSIGNED_LONG_LONG ms;
-  if (s->queue_first) return 0;
+  if (s->queue_first || s->has_resumed) return 0;
   for (int i = 0; i < LISTENERS; i++)
     if (s->daemon[i] && MHD_get_timeout(s->daemon[i], &ms) == MHD_YES && (wait < 0 || (int64_t)ms < wait)) wait = (int64_t)ms;
   if (s->next_due_ms != INT64_MAX) {
@@ -196,6 +196,7 @@ tcb_status tcb_httpd_step(tcb_httpd *s, int64_t timeout_ms, tcb_err *err) {
       ssize_t got = read(s->wake_fd, &waste, sizeof waste);
       (void)got;
     }
+  s->has_resumed = 0;
   for (int i = 0; i < LISTENERS; i++)
     if (s->daemon[i] && MHD_run(s->daemon[i]) != MHD_YES) return tcb_fail(err, TCB_E_NET, "cannot serve: libmicrohttpd fails");
   tcb_httpd_conn_sweep(s, tcb_httpd_now_ms(s));
