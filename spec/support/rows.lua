@@ -29,12 +29,22 @@ function M.file(lines, newline)
   return table.concat(lines, newline) .. newline
 end
 
+M.PATHS = { "plain", "portable", "sse2", "avx2" }
+--- Does this machine run that build of the fast path?
+function M.has_path(path)
+  local feed = assert(core.feed(assert(core.reader.decode(assert(core.reader.text "x"))), {}))
+  local ok = feed:path(path)
+  feed:close()
+  return ok ~= nil
+end
+
 --- Everything a feed over `text` gives: { records (decoded, in order), bodies, batches, faults = { {line, code, field, message} } }
 function M.run(text, shape, opts)
   opts = opts or {}
   local reader = assert(core.reader.decode(assert(core.reader.text(text)), opts.encoding))
   local feed, err = feeds.open(reader, shape or {}, opts.checkpoint, "rows")
   if not feed then return nil, err end
+  if opts.path then assert(feed:path(opts.path)) end
   local out = { records = {}, bodies = {}, batches = {}, faults = {}, excluded = 0 }
   local function note(b)
     for line, offset, code, field, message in core.refusals(b.refused, shape and shape.dialect) do

@@ -207,6 +207,13 @@ static int feed_encoding(lua_State *L) {                 /* () -> the encoding a
   return 2;
 }
 
+static int feed_path(lua_State *L) {                     /* ("avx2"|"sse2"|"portable"|"plain") -> true | nil, err: how rows are taken */
+  tcb_err err;
+  if (tcb_feed_path(check_feed(L, 1), luaL_checkstring(L, 2), &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int feed_fd(lua_State *L) {                       /* () -> the descriptor to wait on after "wait", or nil */
   int fd = tcb_feed_reader(check_feed(L, 1))->fd;
   if (fd < 0) lua_pushnil(L);
@@ -299,7 +306,7 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 
 static const luaL_Reg methods[] = {
   {"start", feed_start}, {"next", feed_next}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume},
-  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"fd", feed_fd}, {"drain", feed_drain}, {"close", feed_close}, {NULL, NULL}
+  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };
 

@@ -1,5 +1,5 @@
 /* core/feed.c: reads input in pieces, takes row after row, fills batches. Rows that are plain in every respect are taken by the fast
-   path (core/feed_rows.h); all others go the plain way here, which is the reference. */
+   path (core/rows.h); all others go the plain way here, which is the reference. */
 #include "core/feed_priv.h"
 
 #define CHECKPOINT_VERSION 1
@@ -14,6 +14,7 @@ tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const
   f->ctx = ctx;
   f->reader = reader;
   f->limit = INT64_MAX;
+  f->build = tcb_rows_find(NULL);
   tcb_buf *all[] = { &f->header, &f->shape_text, &f->batch.body, &f->batch.spans, &f->batch.hashes, &f->batch.refused, &f->carry.records,
                      &f->carry.json, &f->carry_old.records, &f->carry_old.json };
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_init(all[i], ctx);
@@ -33,6 +34,7 @@ void tcb_feed_free(tcb_feed *f) {
                      &f->carry.json, &f->carry_old.records, &f->carry_old.json };
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_free(all[i]);
   tcb_plan_clear(&f->plan);
+  tcb_rows_clear(&f->rows);
   tcb_reader_free(f->reader);
   tcb_free(f->ctx, f->block, f->block_bytes);
   tcb_free(f->ctx, f->cells, f->cells_cap * sizeof *f->cells);
@@ -140,7 +142,7 @@ static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
   if (status != TCB_OK) return status;
   f->plan.check.now_ms = f->batch.now_ms;
   if (tcb_record_check(&f->plan.check, fields, &record, faults) > 0) return refuse(f, &faults[0], err);
-  if (f->exclude.count && tcb_feed_is_excluded(f, record.number[TCB_RECEIVER], record.number_len[TCB_RECEIVER])) {
+  if (tcb_feed_is_excluded(f, record.number[TCB_RECEIVER])) {
     faults[0] = (tcb_fault){ TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
     return refuse(f, &faults[0], err);
   }
@@ -165,13 +167,54 @@ static tcb_status one_row(tcb_feed *f, tcb_err *err) {
   return status;
 }
 
+/* Takes as many of the next `most` rows as are plain, the fast way; *taken may be 0. */
+static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err *err) {
+  tcb_batch *b = &f->batch;
+  tcb_rows *r = &f->rows;
+  *taken = 0;
+  if (f->build == NULL || !r->is_usable || f->to_carry) return TCB_OK;
+  tcb_status status = tcb_buf_reserve(&b->body, TCB_ROW_JSON, err);
+  if (status == TCB_OK) status = tcb_buf_reserve(&b->hashes, 8 * (size_t)most, err);
+  if (status != TCB_OK) return status;
+  r->in = f->in;
+  r->out = b->body.data + b->body.len;
+  r->out_end = b->body.data + b->body.cap;
+  r->hashes = b->hashes.data + b->hashes.len;
+  r->slots = f->slots;
+  r->is_excluded = f->exclude.count ? tcb_feed_is_excluded : NULL;
+  r->exclude_ud = f;
+  r->now_ms = b->now_ms;
+  r->min_starts_at = b->min_starts_at, r->max_starts_at = b->max_starts_at;
+  r->min_ends_at = b->min_ends_at, r->max_ends_at = b->max_ends_at;
+  int64_t n = *taken = f->build->take(r, most);
+  if (n == 0) return TCB_OK;
+  int64_t bytes = r->in - f->in;
+  if ((status = tcb_spans_add(&f->spans, &b->spans, f->offset, bytes, f->line, err)) != TCB_OK) return status;
+  f->spans.open.records += n - 1;
+  if (b->first_line == 0 || f->line < b->first_line) b->first_line = f->line;
+  if (f->line + n - 1 > b->last_line) b->last_line = f->line + n - 1;
+  b->min_starts_at = r->min_starts_at, b->max_starts_at = r->max_starts_at;
+  b->min_ends_at = r->min_ends_at, b->max_ends_at = r->max_ends_at;
+  b->count += n;
+  b->body.len = (size_t)(r->out - b->body.data);
+  b->hashes.len += 8 * (size_t)n;
+  advance(f, (size_t)bytes, (size_t)n);
+  return TCB_OK;
+}
+
+/* Takes up to `most` rows. TCB_AGAIN: the next one is not all here. */
+static tcb_status some_rows(tcb_feed *f, int64_t most, tcb_err *err) {
+  int64_t taken;
+  tcb_status status = plain_rows(f, most, &taken, err);
+  return status == TCB_OK && taken == 0 ? one_row(f, err) : status;
+}
+
 /* Rows until the batch is full (TCB_OK), or until more input is needed (TCB_AGAIN). */
 static tcb_status rows(tcb_feed *f, tcb_err *err) {
   tcb_status status = TCB_OK;
   while (f->batch.count < f->plan.batch_max) {
-    if (f->offset >= f->limit) return TCB_AGAIN;
     if (tcb_carry_is_full(f) || f->batch.refused.len >= TCB_REFUSED_BYTES) return TCB_OK;
-    if ((status = one_row(f, err)) != TCB_OK) return status;
+    if ((status = some_rows(f, f->plan.batch_max - f->batch.count, err)) != TCB_OK) return status;
   }
   return TCB_OK;
 }
@@ -229,13 +272,14 @@ static tcb_status span_rows(tcb_feed *f, const tcb_span *span, tcb_err *err) {
   tcb_status status = go_to(f, span->offset, span->line, err);
   f->limit = span->offset + span->bytes;
   while (status == TCB_OK && f->offset < f->limit) {
-    status = one_row(f, err);
+    int64_t left = span->records - (taken_so_far(f) - before);
+    status = left > 0 ? some_rows(f, left, err) : TCB_NOT_FOUND;
     if (status == TCB_AGAIN) status = f->at_end ? TCB_NOT_FOUND : tcb_feed_fill(f, err);
     if (status == TCB_NOT_FOUND && f->in < f->in_end && f->at_end) status = TCB_OK;
   }
   f->limit = INT64_MAX;
   if (status != TCB_OK && status != TCB_NOT_FOUND) return status;
-  if (status == TCB_OK && taken_so_far(f) - before == span->records && f->batch.refused_count == 0) return TCB_OK;
+  if (f->offset == span->offset + span->bytes && taken_so_far(f) - before == span->records && f->batch.refused_count == 0) return TCB_OK;
   return tcb_fail(err, TCB_E_INPUT, "the input has changed: the records of line %lld are not there any more", (long long)span->line);
 }
 
@@ -287,7 +331,13 @@ tcb_status tcb_feed_resume(tcb_feed *f, const char *checkpoint, size_t len, tcb_
 }
 
 uint64_t tcb_body_hash(const char *body, size_t len) {
-  return XXH3_64bits(body, len);
+  return tcb_rows_find(NULL)->hash(body, len);
+}
+
+tcb_status tcb_feed_path(tcb_feed *f, const char *name, tcb_err *err) {
+  f->build = strcmp(name, "plain") == 0 ? NULL : tcb_rows_find(name);
+  if (f->build || strcmp(name, "plain") == 0) return TCB_OK;
+  return tcb_fail(err, TCB_E_CONFIG, "this machine cannot run the '%s' path", name);
 }
 
 tcb_status tcb_feed_drain(tcb_feed *f, int64_t now_ms, int64_t most, tcb_drain *out, tcb_err *err) {

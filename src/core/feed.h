@@ -63,6 +63,9 @@ tcb_status tcb_feed_exclude(tcb_feed *feed, const char *digits, size_t len, tcb_
 tcb_text tcb_feed_header(const tcb_feed *feed);
 char tcb_feed_delimiter(const tcb_feed *feed);
 tcb_reader *tcb_feed_reader(const tcb_feed *feed);
+/* Which build of the fast path takes plain rows: "avx2", "sse2", "portable", or "plain" for none at all. TCB_E_CONFIG: not on this machine. */
+tcb_status tcb_feed_path(tcb_feed *feed, const char *name, tcb_err *err);
+
 /* The dry run: every batch made, counted and hashed, nothing kept. */
 typedef struct {
   int64_t records, refused, excluded, batches, bytes;

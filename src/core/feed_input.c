@@ -1,7 +1,9 @@
 /* core/feed_input.c: pieces of input, the header and its columns, the exclude list. */
+#define _GNU_SOURCE                 /* strnlen */
 #include "core/feed_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 tcb_status tcb_feed_keep_shape(tcb_feed *f, const tcb_shape *shape, tcb_err *err) {
   size_t bytes = 0;
@@ -136,6 +138,7 @@ tcb_status tcb_feed_start(tcb_feed *f, tcb_err *err) {
   if (status == TCB_E_INPUT) name_columns(f, err);
   if (status == TCB_OK && l.is_ambiguous) status = tcb_fail(err, TCB_E_INPUT, "the header names column '%s' twice", l.name);
   if (status != TCB_OK) return status;
+  if ((status = tcb_rows_make(&f->rows, f->ctx, &f->plan, f->delimiter, f->columns, err)) != TCB_OK) return status;
   f->in += row.bytes;
   f->offset += (int64_t)row.bytes;
   f->line += (int64_t)row.lines;
@@ -169,8 +172,9 @@ static size_t slot_of(const tcb_exclude *x, uint64_t n) {
   return i;
 }
 
-int tcb_feed_is_excluded(const tcb_feed *f, const char *digits, size_t len) {
-  return f->exclude.slots[slot_of(&f->exclude, number_of(digits, len))] != 0;
+int tcb_feed_is_excluded(const void *feed, const char digits[16]) {
+  const tcb_exclude *x = &((const tcb_feed *)feed)->exclude;
+  return x->count > 0 && x->slots[slot_of(x, number_of(digits, strnlen(digits, 16)))] != 0;
 }
 
 tcb_status tcb_feed_exclude(tcb_feed *f, const char *digits, size_t len, tcb_err *err) {

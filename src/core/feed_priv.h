@@ -3,11 +3,11 @@
 #define TCB_FEED_PRIV_H
 
 #include "core/feed.h"
+#include "core/rows.h"
 
 #define TCB_PIECE (256 * 1024)        /* bytes of one read */
 #define TCB_HEAD (64 * 1024)          /* room for the unfinished row in front of a piece; grows with the row */
 #define TCB_SLACK 64                  /* zero bytes behind the input, so that whole vectors can be read */
-#define TCB_SLOTS 1024                /* of the open batch's hash set: at least 2 a record */
 #define TCB_REFUSED_BYTES (4096 * sizeof(tcb_refusal))
 
 typedef struct {                      /* a record and where it came from */
@@ -43,11 +43,14 @@ struct tcb_feed {
   int64_t offset, line;               /* of *in */
   int64_t limit;                      /* offset at which rebuilding stops */
 
+  tcb_rows rows;
+  const tcb_rows_build *build;        /* NULL: everything goes the plain way */
+
   tcb_batch batch;
   tcb_spans spans;
   tcb_carry carry, carry_old;
   tcb_exclude exclude;
-  uint64_t slots[TCB_SLOTS];          /* hashes of the open batch; 0: empty */
+  uint64_t slots[TCB_SLOTS];          /* hashes of the open batch, at least two places a record; 0: empty */
 };
 
 /* feed_input.c */
@@ -56,7 +59,7 @@ tcb_status tcb_feed_keep_shape(tcb_feed *f, const tcb_shape *shape, tcb_err *err
 tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err);
 /* Reads the next piece behind what is unread. TCB_NOT_FOUND at the end of the input, TCB_AGAIN: nothing yet. */
 tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err);
-int tcb_feed_is_excluded(const tcb_feed *f, const char *digits, size_t len);
+int tcb_feed_is_excluded(const void *feed, const char digits[16]);
 
 /* feed_carry.c */
 tcb_status tcb_carry_add(tcb_feed *f, const tcb_taken *taken, const char *json, size_t len, tcb_err *err);

@@ -168,6 +168,8 @@ end
 function Feed:encoding() return self._core:encoding() end
 --- The header as it stands in the input, and the delimiter.
 function Feed:header() return self._core:header() end
+--- Chooses how rows are taken, for measurements and specs: "avx2", "sse2", "portable", or "plain" for the reference alone.
+function Feed:path(name) return self._core:path(name) end
 --- The descriptor to wait on after "wait"; nil for files.
 function Feed:fd() return self._core:fd() end
 function Feed:close() self._core:close() end
