@@ -96,7 +96,7 @@ describe("the paths agree on rows", function()
         local want, records, faults = outcome(text, shape[3], "plain")
         taken, refused = taken + (records or 0), refused + (faults or 0)
         for _, path in ipairs(rows.PATHS) do
-          if path ~= "plain" and rows.has_path(path) then assert.equal(want, (outcome(text, shape[3], path)), path) end
+          if path ~= "plain" and rows.has_path(path) then assert.is_true(want == (outcome(text, shape[3], path)), path) end
         end
       end
       assert.is_true(taken > 100 and refused > 100, taken .. " taken, " .. refused .. " refused")

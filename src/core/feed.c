@@ -255,6 +255,7 @@ static tcb_status go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err)
     tcb_status status = f->reader->seek(f->reader, offset, err);
     if (status != TCB_OK) return status;
     f->in = f->in_end = f->block + f->head;
+    memset(f->in_end, 0, TCB_SLACK);
     f->at_end = 0;
   }
   f->offset = offset;
