@@ -78,7 +78,7 @@ endef
 define MODULE_RULES
 build/$(1)$(S)/tcb/$(2).so: $(patsubst %,build/$(1)$(S)/obj/%.o,$(call bind_of,$(2))) $(patsubst %,$(OBJ)/io/%.o,$(if $(filter core,$(2)),,$(call io_of,$(2)))) $(OBJ)/libtcb.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(SO_FLAGS) -o $$@.new $$^ $$(LIBS_$(2)) -lm -lpthread
+	$$(CC) $$(SO_FLAGS) -o $$@.new $$^ $$(LIBS_$(2)) -lm -ldl -lpthread
 	@mv $$@.new $$@
 endef
 $(foreach a,$(ABIS),$(eval $(call ABI_RULES,$(a))))

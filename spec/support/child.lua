@@ -35,4 +35,28 @@ function M.directory(name)
   return path
 end
 
+local root = os.getenv "SPEC_ROOT" or "."
+local abi = (os.getenv "SPEC_ABI" or "lua5.4") .. (os.getenv "SPEC_SUFFIX" or "")
+
+--- The command of an interpreter of this ABI that finds tcb, for `code` in a file.
+function M.lua(file)
+  return ([[%s/build/%s/lua -e "package.path='%s/lua/?.lua;%s/lua/?/init.lua;%s/spec/?.lua;'..package.path ]] ..
+    [[package.cpath='%s/build/%s/?.so;'..package.cpath" %s]]):format(root, abi, root, root, root, root, abi, file)
+end
+
+--- Runs `code` in an interpreter of its own, with `environment` ("A=b C=d") and arguments; returns its output (both streams).
+function M.run(code, environment, ...)
+  local file = os.tmpname()
+  local f = assert(io.open(file, "w"))
+  f:write(code)
+  f:close()
+  local words = { "env", environment or "", M.lua(file) }
+  for _, word in ipairs{ ... } do words[#words + 1] = "'" .. word .. "'" end
+  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo \"exit $?\"", "r"))
+  local text = pipe:read "*a"
+  pipe:close()
+  os.remove(file)
+  return text
+end
+
 return M

@@ -146,6 +146,8 @@ def serve(raw, context, target_port):
                 if not data:
                     return
                 buffered += data
+                if not buffered[:1].isalpha():               # a TLS hello on the plain port
+                    return sock.sendall(answer(b"{}", "400 Bad Request"))
             head, _, buffered = buffered.partition(b"\r\n\r\n")
             lines = head.decode("latin1").split("\r\n")
             method, target, _ = lines[0].split(" ", 2)

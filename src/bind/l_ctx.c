@@ -1,6 +1,9 @@
 /* bind/l_ctx.c: one tcb_ctx per lua_State, found in the registry by name, checked for its build. */
+#define _GNU_SOURCE                 /* dladdr */
 #include "bind/l_bind.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "build_id.h"               /* generated: TCB_BUILD_ID, a hash of all headers */
@@ -9,6 +12,7 @@
 
 typedef struct {
   char build[24];
+  char path[200];                   /* of the module that made it, for messages */
   tcb_ctx ctx;
 } ctx_ud;
 
@@ -25,6 +29,12 @@ static ctx_ud *find(lua_State *L) {                     /* stays referenced by t
   return u;
 }
 
+/* The file that this copy of the code was loaded from. */
+static const char *own_path(void) {
+  Dl_info info;
+  return dladdr((void *)(uintptr_t)&own_path, &info) && info.dli_fname ? info.dli_fname : "(unknown)";
+}
+
 int l_ctx_exists(lua_State *L) {
   return find(L) != NULL;
 }
@@ -35,23 +45,12 @@ void l_ctx_open(lua_State *L) {
   memset(u, 0, sizeof *u);
   tcb_ctx_init(&u->ctx);
   strncpy(u->build, TCB_BUILD_ID, sizeof u->build - 1);
+  snprintf(u->path, sizeof u->path, "%s", own_path());
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, ctx_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_setfield(L, LUA_REGISTRYINDEX, CTX);
-}
-
-static void push_path(lua_State *L, const char *module) {
-  lua_getfield(L, LUA_REGISTRYINDEX, "tcb.paths");
-  if (lua_istable(L, -1)) {
-    lua_getfield(L, -1, module);
-    lua_remove(L, -2);
-  }
-  if (!lua_isstring(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushstring(L, module);
-  }
 }
 
 tcb_ctx *l_ctx(lua_State *L) {
@@ -69,9 +68,8 @@ tcb_ctx *l_ctx_need(lua_State *L, const char *module) {
     u = find(L);
   }
   if (u == NULL || strncmp(u->build, TCB_BUILD_ID, sizeof u->build) != 0) {
-    push_path(L, "tcb.core");
-    luaL_error(L, "%s is of another build than %s (%s and %s): install both from one build of tcb", module,
-               lua_tostring(L, -1), TCB_BUILD_ID, u ? u->build : "none");
+    luaL_error(L, "%s (%s, build %s) is of another build than tcb.core (%s, build %s): install both from one build of tcb",
+               module, own_path(), TCB_BUILD_ID, u ? u->path : "not there", u ? u->build : "none");
   }
   return &u->ctx;
 }

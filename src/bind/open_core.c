@@ -1,6 +1,7 @@
 /* bind/open_core.c: the luaopen_ of tcb.core, which binds no library. */
 #include "bind/core_open.h"
 
+#include "build_id.h"
 #include "core/version.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -12,6 +13,8 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   lua_createtable(L, 0, 32);
   lua_pushliteral(L, TCB_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushliteral(L, TCB_BUILD_ID);
+  lua_setfield(L, -2, "build");
   l_buf_register(L);
   l_clock_register(L);
   l_log_register(L);
