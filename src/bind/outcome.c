@@ -1,6 +1,7 @@
 /* bind/outcome.c: outcome codes for Lua: counting them, reading notes and packed ids, finding records of a kind. */
 #include "bind/core_open.h"
 
+#include "core/feed.h"
 #include "core/match.h"
 #include "core/outcome.h"
 
@@ -109,10 +110,38 @@ static int outcome_hash(lua_State *L) {                  /* (caller|receiver|sta
   return 1;
 }
 
+/* (packed refusals, counts) -> counts: adds to counts["CODE (FIELD)"] or counts["CODE"]; rows on the exclude list do not count. */
+static int outcome_refused(lua_State *L) {
+  size_t len;
+  const char *packed = l_checkbytes(L, 1, &len);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  unsigned counts[TCB_FAULT_CODES][TCB_FIELDS + 1] = { { 0 } };
+  tcb_refusal r;
+  for (size_t at = 0; at + sizeof r <= len; at += sizeof r) {
+    memcpy(&r, packed + at, sizeof r);
+    if (r.code < TCB_FAULT_CODES) counts[r.code][r.field < TCB_FIELDS ? r.field : TCB_FIELDS]++;
+  }
+  lua_settop(L, 2);
+  for (unsigned c = 0; c < TCB_FAULT_CODES; c++) {
+    for (unsigned f = 0; f <= TCB_FIELDS; f++) {
+      if (counts[c][f] == 0 || c == TCB_FAULT_EXCLUDED) continue;
+      if (f < TCB_FIELDS) lua_pushfstring(L, "%s (%s)", tcb_fault_name(c), tcb_rules[f].name[TCB_V2]);
+      else lua_pushstring(L, tcb_fault_name(c));
+      lua_pushvalue(L, -1);
+      lua_rawget(L, 2);
+      lua_Number before = lua_tonumber(L, -1);
+      lua_pop(L, 1);
+      l_pushint(L, (int64_t)before + counts[c][f]);
+      lua_rawset(L, 2);
+    }
+  }
+  return 1;
+}
+
 static const luaL_Reg tally_methods[] = { {"add", tally_add}, {"counts", tally_counts}, {NULL, NULL} };
 static const luaL_Reg tally_meta[] = { {NULL, NULL} };
 static const luaL_Reg functions[] = {
-  {"tally", tally_new}, {"notes", outcome_notes}, {"id", outcome_id}, {"where", outcome_where}, {"hash", outcome_hash}, {NULL, NULL}
+  {"tally", tally_new}, {"notes", outcome_notes}, {"id", outcome_id}, {"where", outcome_where}, {"refused", outcome_refused}, {"hash", outcome_hash}, {NULL, NULL}
 };
 static const struct { const char *name; int value; } constants[] = {
   {"OPEN", TCB_REC_OPEN}, {"SUCCESS", TCB_REC_SUCCESS}, {"EXPIRED", TCB_REC_EXPIRED}, {"UNREPORTED", TCB_REC_UNREPORTED},

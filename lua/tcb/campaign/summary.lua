@@ -29,7 +29,7 @@ M.FIELDS = { "input", "dropped", "split", "records", "refused", "success", "fail
 ---@field mints integer
 ---@field rate_limited integer answers 429
 ---@field reasons table<string, integer> of the failed and the doubtful
----@field refusals table<string, integer> of the refused, by code
+---@field by_outcome table<string, table<string, integer>> reasons of failed and in_doubt, codes and fields of refused
 local Summary = {}
 Summary.__index = Summary
 Summary.__name = "tcb.summary"
@@ -42,28 +42,36 @@ local function add(t, key, n)
   if n and n > 0 then t[key] = (t[key] or 0) + n end
 end
 
+--- `n` records with this outcome, for this reason.
+local function add_reason(s, outcome, text, n)
+  add(s.reasons, text, n)
+  s.by_outcome[outcome] = s.by_outcome[outcome] or {}
+  add(s.by_outcome[outcome], text, n)
+end
+
 local function count_codes(s, counts, reasons, state, why)
   for code, n in pairs(counts) do
     if code == CODE.OPEN then
       s[OUTCOME[state]] = s[OUTCOME[state]] + n
-      if OUTCOME[state] == "failed" or OUTCOME[state] == "in_doubt" then add(s.reasons, why or "interrupted", n) end
+      if OUTCOME[state] == "failed" or OUTCOME[state] == "in_doubt" then add_reason(s, OUTCOME[state], why or "interrupted", n) end
     elseif code == CODE.SUCCESS then
       s.success = s.success + n
     elseif code == CODE.EXPIRED then
       s.expired = s.expired + n
     elseif code == CODE.UNREPORTED then
       s.in_doubt = s.in_doubt + n
-      add(s.reasons, "not reported", n)
+      add_reason(s, "in_doubt", "not reported", n)
     elseif code >= CODE.FAILED or code == CODE.NOTED then
       s.failed = s.failed + n
-      if code >= CODE.FAILED then add(s.reasons, reasons[code - CODE.FAILED] and reasons[code - CODE.FAILED].text or "unknown", n) end
+      local reason = reasons[code - CODE.FAILED]
+      if code >= CODE.FAILED then add_reason(s, "failed", reason and reason.text or "unknown", n) end
     end
   end
 end
 
 local function count_notes(s, codes, notes)
   for _, note in ipairs(assert(core.outcome.notes(notes))) do
-    if note.kind == "r" and note.record and codes:byte(note.record) == CODE.NOTED then add(s.reasons, note.text:match "^[^%z]*", 1) end
+    if note.kind == "r" and note.record and codes:byte(note.record) == CODE.NOTED then add_reason(s, "failed", note.text:match "^[^%z]*", 1) end
   end
 end
 
@@ -88,6 +96,12 @@ local function count_outcomes(s, j)
   s.late = late
 end
 
+local function count_refusals(s, j)
+  local counts = {}
+  for row in assert(j:statement("SELECT refused FROM input WHERE refused IS NOT NULL")):rows() do CODE.refused(row[1], counts) end
+  s.by_outcome.refused = counts
+end
+
 local function count_input(s, j)
   local row = assert(j:statement("SELECT total(refused_count), total(dropped), total(split) FROM input")):row()
   local planned = j:value("SELECT total(records) FROM batch WHERE parent IS NULL AND generation = 0")
@@ -100,10 +114,11 @@ end
 ---@param j tcb.Journal
 ---@return tcb.Summary
 function M.read(j, rest)
-  local s = setmetatable({ journal = j.path, reasons = {} }, Summary)
+  local s = setmetatable({ journal = j.path, reasons = {}, by_outcome = {} }, Summary)
   for _, name in ipairs(M.FIELDS) do s[name] = 0 end
   count_input(s, j)
   count_outcomes(s, j)
+  count_refusals(s, j)
   s.batches = j:value("SELECT count(*) FROM batch WHERE batch_id IS NOT NULL")
   for _, name in ipairs{ "requests", "mints", "rate_limited" } do s[name] = j.header[name] or 0 end
   if rest then
@@ -121,10 +136,10 @@ function Summary:exit_code()
   return 0
 end
 
---- Reasons as a list, the most frequent first: { { text =, records = } }.
-function Summary:ranked()
+--- Reasons of one outcome ("failed", "in_doubt", "refused") as a list, the most frequent first: { { text =, records = } }.
+function Summary:ranked(outcome)
   local list = {}
-  for text, n in pairs(self.reasons) do list[#list + 1] = { text = text, records = n } end
+  for text, n in pairs(self.by_outcome[outcome] or {}) do list[#list + 1] = { text = text, records = n } end
   table.sort(list, function(a, b) return a.records > b.records or (a.records == b.records and a.text < b.text) end)
   return list
 end
@@ -136,9 +151,7 @@ function Summary:__tostring()
   local lines = { ("%10d records of %d rows"):format(self.records, self.input) }
   for _, name in ipairs(SHOWN) do
     if self[name] > 0 then lines[#lines + 1] = ("%10d %s"):format(self[name], (name:gsub("_", " "))) end
-    if name == "failed" then
-      for _, r in ipairs(self:ranked()) do lines[#lines + 1] = ("%10d   %s"):format(r.records, r.text) end
-    end
+    for _, r in ipairs(self:ranked(name)) do lines[#lines + 1] = ("%10d   %s"):format(r.records, r.text) end
   end
   if self.late > 0 then lines[#lines + 1] = ("%10d late: their window had begun"):format(self.late) end
   return table.concat(lines, "\n")
