@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bind/pairs.h"
 #include "bind/reader.h"
 #include "bind/zone.h"
 #include "core/decode.h"
@@ -131,23 +132,42 @@ static void push_batch(lua_State *L, tcb_feed *f, int spare) {
   lua_setfield(L, -2, "body");
 }
 
-/* (now_ms, flush?, spare buf?) -> batch | nil, "wait" | nil, "refused"|"end", {refused, refused_count, excluded_count} | nil, err.
-   "refused": many rows were refused, take them and call again. The batch's body is the spare's memory, or new. */
+/* What was read since the batch before, into the pairs. */
+static tcb_status note_pairs(const tcb_batch *b, tcb_pairs *pairs, tcb_err *err) {
+  tcb_status status = TCB_OK;
+  const tcb_sighting *notes = (const tcb_sighting *)b->notes.data;
+  for (size_t i = 0; i < b->notes.len / sizeof *notes && status == TCB_OK; i++) {
+    const tcb_match_key *key = &notes[i].key;
+    status = tcb_pairs_add(pairs, tcb_match_pair_hash(key), key->starts_at, key->ends_at, tcb_match_label_hash(key), notes[i].line, err);
+  }
+  return status;
+}
+
+/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait" | nil, "refused"|"end", {refused, refused_count, excluded_count} | nil, err.
+   "refused": many rows were refused, take them and call again. The batch's body is the spare's memory, or new. Records go to `pairs`
+   too, where feed:watch has been told to note them. */
 static int feed_next(lua_State *L) {
   tcb_feed *f = check_feed(L, 1);
   int64_t now_ms = l_checkint(L, 2);
   int flush = lua_toboolean(L, 3);
   if (!lua_isnoneornil(L, 4)) l_checkbuf(L, 4);
-  lua_settop(L, 4);
+  tcb_pairs *pairs = lua_isnoneornil(L, 5) ? NULL : l_checkpairs(L, 5);
+  lua_settop(L, 5);
   tcb_feed_result result;
   tcb_err err;
   if (tcb_feed_next(f, now_ms, flush, &result, &err) != TCB_OK) return l_fail(L, &err);
+  if (pairs && result != TCB_FEED_WAIT && note_pairs(tcb_feed_batch(f), pairs, &err) != TCB_OK) return l_fail(L, &err);
   if (result == TCB_FEED_BATCH) return push_batch(L, f, 4), 1;
   lua_pushnil(L);
   lua_pushstring(L, result == TCB_FEED_WAIT ? "wait" : result == TCB_FEED_END ? "end" : "refused");
   if (result == TCB_FEED_WAIT) return 2;
   push_refusals(L, tcb_feed_batch(f));
   return 3;
+}
+
+static int feed_watch(lua_State *L) {                    /* (notes, all_faults): what is noted besides batches */
+  tcb_feed_watch(check_feed(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3));
+  return 0;
 }
 
 static int feed_rebuild(lua_State *L) {                  /* (spans, spare buf?) -> batch | nil, err */
@@ -305,7 +325,7 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 }
 
 static const luaL_Reg methods[] = {
-  {"start", feed_start}, {"next", feed_next}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume},
+  {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume},
   {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };

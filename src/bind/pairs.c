@@ -1,7 +1,7 @@
 /* bind/pairs.c: Lua face of tcb_pairs. The userdata owns the core object and its two spill files. */
 #include "bind/core_open.h"
 
-#include "core/pairs.h"
+#include "bind/pairs.h"
 #include "io/spill.h"
 
 #define PAIRS "tcb.pairs"
@@ -16,6 +16,10 @@ static pairs_ud *check_pairs(lua_State *L, int arg) {
   pairs_ud *u = luaL_checkudata(L, arg, PAIRS);
   luaL_argcheck(L, u->core != NULL, arg, "pairs are closed");
   return u;
+}
+
+tcb_pairs *l_checkpairs(lua_State *L, int arg) {
+  return check_pairs(L, arg)->core;
 }
 
 static int pairs_new(lua_State *L) {                     /* (memory_bytes = 2 MiB) -> pairs | nil, err */

@@ -4,6 +4,14 @@
 
 #define CHECKPOINT_VERSION 1
 
+#define BUFFERS 11
+static void buffers(tcb_feed *f, tcb_buf *all[BUFFERS]) {
+  tcb_batch *b = &f->batch;
+  tcb_buf *list[BUFFERS] = { &f->header, &f->shape_text, &b->body, &b->spans, &b->hashes, &b->refused, &b->notes, &f->carry.records,
+                             &f->carry.json, &f->carry_old.records, &f->carry_old.json };
+  memcpy(all, list, sizeof list);
+}
+
 tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const tcb_shape *shape, tcb_err *err) {
   tcb_feed *f = tcb_calloc(ctx, sizeof *f);
   *out = NULL;
@@ -15,9 +23,9 @@ tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const
   f->reader = reader;
   f->limit = INT64_MAX;
   f->build = tcb_rows_find(NULL);
-  tcb_buf *all[] = { &f->header, &f->shape_text, &f->batch.body, &f->batch.spans, &f->batch.hashes, &f->batch.refused, &f->carry.records,
-                     &f->carry.json, &f->carry_old.records, &f->carry_old.json };
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_init(all[i], ctx);
+  tcb_buf *all[BUFFERS];
+  buffers(f, all);
+  for (size_t i = 0; i < BUFFERS; i++) tcb_buf_init(all[i], ctx);
   tcb_status status = tcb_feed_keep_shape(f, shape, err);
   if (status == TCB_OK) status = tcb_feed_room(f, 0, err);
   if (status != TCB_OK) {
@@ -30,9 +38,9 @@ tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const
 
 void tcb_feed_free(tcb_feed *f) {
   if (f == NULL) return;
-  tcb_buf *all[] = { &f->header, &f->shape_text, &f->batch.body, &f->batch.spans, &f->batch.hashes, &f->batch.refused, &f->carry.records,
-                     &f->carry.json, &f->carry_old.records, &f->carry_old.json };
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) tcb_buf_free(all[i]);
+  tcb_buf *all[BUFFERS];
+  buffers(f, all);
+  for (size_t i = 0; i < BUFFERS; i++) tcb_buf_free(all[i]);
   tcb_plan_clear(&f->plan);
   tcb_rows_clear(&f->rows);
   tcb_reader_free(f->reader);
@@ -45,7 +53,7 @@ void tcb_feed_free(tcb_feed *f) {
 /* The open batch. */
 
 static void batch_clear(tcb_batch *b) {
-  b->body.len = b->spans.len = b->hashes.len = b->refused.len = 0;
+  b->body.len = b->spans.len = b->hashes.len = b->refused.len = b->notes.len = 0;
   b->count = b->refused_count = b->excluded_count = b->first_line = b->last_line = 0;
   b->min_starts_at = b->min_ends_at = INT64_MAX;
   b->max_starts_at = b->max_ends_at = INT64_MIN;
@@ -98,10 +106,17 @@ tcb_status tcb_feed_count(tcb_feed *f, const tcb_taken *r, tcb_err *err) {
   return TCB_OK;
 }
 
-static tcb_status refuse(tcb_feed *f, const tcb_fault *fault, tcb_err *err) {
-  tcb_refusal r = { .offset = f->offset, .line = f->line, .detail = fault->detail, .code = fault->code, .field = fault->field, .why = fault->why };
-  if (fault->code == TCB_FAULT_EXCLUDED) f->batch.excluded_count++; else f->batch.refused_count++;
-  return tcb_buf_add(&f->batch.refused, (const char *)&r, sizeof r, err);
+/* Refuses the row at hand: for the first of its faults, or for each of them. */
+static tcb_status refuse(tcb_feed *f, const tcb_fault *faults, int count, tcb_err *err) {
+  tcb_status status = TCB_OK;
+  if (faults[0].code == TCB_FAULT_EXCLUDED) f->batch.excluded_count++; else f->batch.refused_count++;
+  if (!f->wants_all_faults) count = 1;
+  for (int i = 0; i < count && status == TCB_OK; i++) {
+    tcb_refusal r = { .offset = f->offset, .line = f->line, .detail = faults[i].detail, .code = faults[i].code, .field = faults[i].field,
+                      .why = faults[i].why };
+    status = tcb_buf_add(&f->batch.refused, (const char *)&r, sizeof r, err);
+  }
+  return status;
 }
 
 /* One row, the plain way. */
@@ -113,6 +128,11 @@ static tcb_status take_record(tcb_feed *f, const tcb_record *record, const tcb_c
   tcb_match_key_of(record, &key);
   tcb_taken taken = { .offset = f->offset, .bytes = (int64_t)row->bytes, .line = f->line, .hash = tcb_match_hash(&key),
                       .starts_at = record->starts_at, .ends_at = record->ends_at };
+  if (f->wants_notes) {
+    tcb_sighting note = { taken.offset, taken.bytes, taken.line, key };
+    tcb_status noted = tcb_buf_add(&f->batch.notes, (const char *)&note, sizeof note, err);
+    if (noted != TCB_OK) return noted;
+  }
   tcb_status status = tcb_record_encode(record, f->plan.dialect, f->plan.plus, body, err);
   if (status == TCB_OK) status = tcb_buf_add(body, ",", 1, err);
   if (status != TCB_OK) return status;
@@ -132,19 +152,20 @@ static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
   tcb_fault faults[TCB_FAULTS_MAX];
   if (row->why != TCB_WHY_NONE) {
     faults[0] = csv_fault(row->why, row->count);
-    return refuse(f, &faults[0], err);
+    return refuse(f, faults, 1, err);
   }
   if (row->count != f->columns) {
     faults[0] = csv_fault(row->count < f->columns ? TCB_CSV_FEW : TCB_CSV_MANY, row->count);
-    return refuse(f, &faults[0], err);
+    return refuse(f, faults, 1, err);
   }
   tcb_status status = tcb_plan_fields(&f->plan, f->cells, row->count, fields, err);
   if (status != TCB_OK) return status;
   f->plan.check.now_ms = f->batch.now_ms;
-  if (tcb_record_check(&f->plan.check, fields, &record, faults) > 0) return refuse(f, &faults[0], err);
+  int count = tcb_record_check(&f->plan.check, fields, &record, faults);
+  if (count > 0) return refuse(f, faults, count, err);
   if (tcb_feed_is_excluded(f, record.number[TCB_RECEIVER])) {
     faults[0] = (tcb_fault){ TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
-    return refuse(f, &faults[0], err);
+    return refuse(f, faults, 1, err);
   }
   return take_record(f, &record, row, err);
 }
@@ -175,12 +196,14 @@ static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err 
   if (f->build == NULL || !r->is_usable || f->to_carry) return TCB_OK;
   tcb_status status = tcb_buf_reserve(&b->body, TCB_ROW_JSON, err);
   if (status == TCB_OK) status = tcb_buf_reserve(&b->hashes, 8 * (size_t)most, err);
+  if (status == TCB_OK && f->wants_notes) status = tcb_buf_reserve(&b->notes, (size_t)most * sizeof(tcb_sighting), err);
   if (status != TCB_OK) return status;
   r->in = f->in;
   r->out = b->body.data + b->body.len;
   r->out_end = b->body.data + b->body.cap;
   r->hashes = b->hashes.data + b->hashes.len;
   r->slots = f->slots;
+  r->notes = f->wants_notes ? (tcb_sighting *)(b->notes.data + b->notes.len) : NULL;
   r->is_excluded = f->exclude.count ? tcb_feed_is_excluded : NULL;
   r->exclude_ud = f;
   r->now_ms = b->now_ms;
@@ -198,6 +221,8 @@ static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err 
   b->count += n;
   b->body.len = (size_t)(r->out - b->body.data);
   b->hashes.len += 8 * (size_t)n;
+  for (int64_t i = 0; r->notes && i < n; i++) r->notes[i].offset += f->offset, r->notes[i].line += f->line;
+  if (r->notes) b->notes.len += (size_t)n * sizeof(tcb_sighting);
   advance(f, (size_t)bytes, (size_t)n);
   return TCB_OK;
 }
@@ -240,6 +265,11 @@ tcb_status tcb_feed_next(tcb_feed *f, int64_t now_ms, int flush, tcb_feed_result
   int is_over = status == TCB_NOT_FOUND && f->batch.count == 0;
   *result = f->batch.count > 0 ? TCB_FEED_BATCH : is_over ? TCB_FEED_END : TCB_FEED_REFUSED;
   return batch_end(f, err);
+}
+
+void tcb_feed_watch(tcb_feed *f, int notes, int all_faults) {
+  f->wants_notes = notes;
+  f->wants_all_faults = all_faults;
 }
 
 tcb_batch *tcb_feed_batch(tcb_feed *f) {

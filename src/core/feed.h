@@ -3,6 +3,7 @@
 #define TCB_FEED_H
 
 #include "core/reader.h"
+#include "core/rows.h"
 #include "core/shape.h"
 #include "core/spans.h"
 
@@ -23,6 +24,7 @@ typedef struct {
   tcb_buf spans;                    /* packed (core/spans.h): where the records lie */
   tcb_buf hashes;                   /* 8 bytes a record: tcb_match_hash, in the body's order */
   tcb_buf refused;                  /* tcb_refusal of each row refused since the batch before */
+  tcb_buf notes;                    /* tcb_sighting of each record read since the batch before, where tcb_feed_watch asked for it */
   int64_t count;                    /* records */
   int64_t refused_count;            /* rows refused, without the excluded ones */
   int64_t excluded_count;           /* rows whose receiver is on the exclude list; they are in `refused` too */
@@ -49,6 +51,9 @@ tcb_status tcb_feed_start(tcb_feed *feed, tcb_err *err);
 tcb_status tcb_feed_next(tcb_feed *feed, int64_t now_ms, int flush, tcb_feed_result *result, tcb_err *err);
 /* What tcb_feed_next or tcb_feed_rebuild made, valid until the next of them. */
 tcb_batch *tcb_feed_batch(tcb_feed *feed);
+
+/* With `notes` every record that is read is noted; with `all_faults` a row that breaks several rules has a refusal for each of them. */
+void tcb_feed_watch(tcb_feed *feed, int notes, int all_faults);
 
 /* Where to go on behind the last batch: opaque bytes. */
 tcb_status tcb_feed_checkpoint(const tcb_feed *feed, tcb_buf *out, tcb_err *err);

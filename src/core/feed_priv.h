@@ -31,6 +31,7 @@ struct tcb_feed {
   tcb_buf shape_text;                 /* the shape's strings */
   tcb_plan plan;
   int is_started, is_open, at_end, to_carry;
+  int wants_notes, wants_all_faults;
   char delimiter;
   size_t columns;
   tcb_buf header;

@@ -53,6 +53,14 @@ static inline uint64_t tcb_match_hash(const tcb_match_key *key) {
   return h ? h : 1;
 }
 
+/* Of caller and receiver alone, and of the label alone: what overlaps are looked for by. */
+static inline uint64_t tcb_match_pair_hash(const tcb_match_key *key) {
+  return XXH3_64bits_withSeed(key->caller, sizeof key->caller + sizeof key->receiver, TCB_MATCH_SEED);
+}
+static inline uint32_t tcb_match_label_hash(const tcb_match_key *key) {
+  return (uint32_t)XXH3_64bits_withSeed(key->label, sizeof key->label, TCB_MATCH_SEED);
+}
+
 /* The journal's byte order is little-endian. */
 static inline void tcb_match_store(char to[8], uint64_t h) {
   for (int i = 0; i < 8; i++) to[i] = (char)(h >> (8 * i));

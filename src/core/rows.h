@@ -34,6 +34,11 @@ typedef struct {
   uint8_t class_of[256];              /* TCB_STOP_*, TCB_IS_EDGE */
 } tcb_op;
 
+typedef struct {                      /* a record that was read, for who looks at all of them: pairs, order, hooks */
+  int64_t offset, bytes, line;
+  tcb_match_key key;
+} tcb_sighting;
+
 typedef struct {
   /* The program: made once. */
   int is_usable, is_ordered;          /* ordered: the columns come in the order of the JSON */
@@ -54,6 +59,7 @@ typedef struct {
   char *out, *out_end;                /* room for at least TCB_ROW_JSON bytes */
   char *hashes;                       /* 8 bytes a record, as in the batch */
   uint64_t *slots;
+  tcb_sighting *notes;                    /* NULL, or one a record: offset counts from `in`, line from 0 */
   int (*is_excluded)(const void *ud, const char receiver[16]);      /* NULL: nobody is */
   const void *exclude_ud;
   int64_t now_ms;

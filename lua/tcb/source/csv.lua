@@ -65,6 +65,9 @@ function Source:rebuild(shape, spans)
   return self._rebuilder:rebuild(spans)
 end
 
+--- Looks at the whole input without keeping any of it: see tcb.source.scan.
+function Source:scan(shape, now, on) return require("tcb.source.scan").run(self, shape, now, on) end
+
 --- What the file is now: {size?, changed_us, device, inode}; no size: a pipe.
 function Source:identity()
   local reader, identity = core.reader.file(self.path)

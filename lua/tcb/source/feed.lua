@@ -103,7 +103,8 @@ function M.open(reader, shape, checkpoint, name)
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name }, Feed)
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name,
+    dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
   elseif shape.exclude then ok, err = exclude(feed, shape.exclude, shape.country) if ok then err = nil end
@@ -120,11 +121,12 @@ end
 --- max_starts_at, min_ends_at, max_ends_at, now, checkpoint. Does not block.
 ---@param now integer instant for the time rules, epoch ms
 ---@param flush boolean? give an unfinished batch when a pipe has no more just now
+---@param pairs userdata? core.pairs that gets every record read, after :watch(true)
 ---@return table? batch
 ---@return "wait"|"refused"|"end"|tcb.Error|nil why "refused": many rows were refused, call again
 ---@return table? rest with "refused" and "end": refused, refused_count, excluded_count since the batch before
-function Feed:next(now, flush)
-  local b, why, rest = self._core:next(now, flush, table.remove(self._spare))
+function Feed:next(now, flush, pairs)
+  local b, why, rest = self._core:next(now, flush, table.remove(self._spare), pairs)
   self:_say()
   if not b then return nil, why, rest end
   b.checkpoint = self._core:checkpoint()
@@ -168,6 +170,8 @@ end
 function Feed:encoding() return self._core:encoding() end
 --- The header as it stands in the input, and the delimiter.
 function Feed:header() return self._core:header() end
+--- What is noted besides batches: every record read (for `pairs`), and all faults of a row instead of its first.
+function Feed:watch(notes, all_faults) self._core:watch(notes, all_faults) end
 --- Chooses how rows are taken, for measurements and specs: "avx2", "sse2", "portable", or "plain" for the reference alone.
 function Feed:path(name) return self._core:path(name) end
 --- The descriptor to wait on after "wait"; nil for files.
