@@ -10,7 +10,7 @@ LUA ?= 5.4
 SAN ?=
 MODULES ?= core curl sqlite httpd zlib edit
 ifdef LUA_INCDIR
-LUA := $(shell sh tools/which-lua $(LUA_INCDIR))
+LUA := $(shell sh .ci/which-lua $(LUA_INCDIR))
 ifeq ($(filter 5.4 5.3 luajit,$(LUA)),)
 $(error tcb builds for Lua 5.4, Lua 5.3 and LuaJIT 2.1; the headers in $(LUA_INCDIR) are of $(or $(LUA),no Lua))
 endif
@@ -115,9 +115,9 @@ build/tcb$(S): $(HOST_OBJ) $(patsubst %,build/lua5.4$(S)/obj/%.o,$(call bind_of,
 
 # What downloads: `deps` and `test-deps` alone, by apt-get.
 deps: ## install what a build and the demo need (Debian packages; sudo when not root)
-	@tools/deps build
+	@.ci/deps build
 test-deps: ## install what the suite needs as well; FOR=soak: what `make soak` needs
-	@tools/deps build test $(FOR)
+	@.ci/deps build test $(FOR)
 
 demo: deps ## a campaign of 5,000 rows against the sandbox: no account, no network
 	@$(MAKE) --no-print-directory -s build/tcb modules
@@ -127,19 +127,19 @@ test: test-deps ## the suite, on every Lua
 	@$(MAKE) --no-print-directory -s all runners
 	@spec/run
 bench: all runners ## every time and ratio that is promised; exits 1 on a MISS
-	@tools/each bench
+	@.ci/each bench
 soak: ## kills, leaks, huge inputs, fuzzing, allocator failures, browser: takes long
 	@$(MAKE) --no-print-directory -s test-deps FOR=soak
 	@$(MAKE) --no-print-directory -s all runners
-	@tools/each soak
+	@.ci/each soak
 sanitize: ## the suite under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -s SAN=1 all runners
 	@spec/run -s -asan
 check: all runners ## warnings as errors, headers alone, layers, both Luas parse, analysers, docs fresh
-	@tools/check
+	@.ci/check
 
 install: $(filter build/$(ABI)/%,$(MODULE_SO)) $(if $(filter lua5.4,$(ABI)),$(if $(LUA_INCDIR),,build/tcb archives)) ## for LUA=5.4|5.3|luajit into PREFIX, or LUADIR and LIBDIR; DESTDIR in front
-	@tools/install "$(ABI)" "$(DESTDIR)" "$(PREFIX)" "$(LUADIR)" "$(LIBDIR)" "$(VERSION)" "$(if $(LUA_INCDIR),,all)" "$(BUILT)"
+	@.ci/install "$(ABI)" "$(DESTDIR)" "$(PREFIX)" "$(LUADIR)" "$(LIBDIR)" "$(VERSION)" "$(if $(LUA_INCDIR),,all)" "$(BUILT)"
 
 clean: ## remove everything built
 	rm -rf build
