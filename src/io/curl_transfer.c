@@ -17,6 +17,7 @@
 #define HEAD_MAX_BYTES (128 * 1024)
 #define HEAD_MAX_LINES 256
 #define IO_BUFFER_BYTES (256L * 1024)
+#define SMALL_BUFFER_BYTES (16L * 1024)
 #define IDLE_MAX_S 20L               /* well under the keep-alive time of common gateways (60 s) */
 
 int tcb_transfer_has_sent(const tcb_transfer *t) {
@@ -133,7 +134,6 @@ tcb_status tcb_transfer_init(tcb_transfer *t, tcb_engine *e, tcb_ctx *ctx, tcb_e
   curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
   curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, IO_BUFFER_BYTES);
-  curl_easy_setopt(c, CURLOPT_BUFFERSIZE, IO_BUFFER_BYTES);
   curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_send);
   curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -271,6 +271,8 @@ tcb_status tcb_transfer_setup(tcb_transfer *t, const tcb_http_request *r, tcb_bu
   if (curl_easy_setopt(c, CURLOPT_URL, r->url) != CURLE_OK
       || curl_easy_setopt(c, CURLOPT_PROXY, loopback ? "" : r->proxy) != CURLE_OK)
     return tcb_fail(err, TCB_E_MEMORY, "not enough memory for a request");
+  /* Answers to a POST are small; a buffer is allocated and freed for each request, and costs page faults by its size. */
+  curl_easy_setopt(c, CURLOPT_BUFFERSIZE, r->body ? SMALL_BUFFER_BYTES : IO_BUFFER_BYTES);
   set_method(t, r);
   curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_timeout_ms);
   curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
