@@ -26,6 +26,7 @@ void l_tidy_register(lua_State *L);
 void l_private_register(lua_State *L);
 void l_json_register(lua_State *L);
 void l_process_register(lua_State *L);
+void l_sha256_register(lua_State *L);
 void l_sandbox_file_register(lua_State *L);
 void l_sandbox_records_register(lua_State *L);
 void l_mailbox_register(lua_State *L);

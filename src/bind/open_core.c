@@ -38,6 +38,7 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_private_register(L);
   l_json_register(L);
   l_process_register(L);
+  l_sha256_register(L);
   l_sandbox_file_register(L);
   l_sandbox_records_register(L);
   l_event_register(L);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/sandbox_records.h"
-#include "core/sha256.h"
 
 #define RECORDS "tcb.sandbox_records"
 typedef struct { tcb_sandbox_records *core; } records_ud;                /* NULL: closed */
@@ -44,7 +43,7 @@ static int records_read(lua_State *L) {                  /* (body, v1?, is_batch
   tcb_err err;
   lua_pushvalue(L, 2);
   l_setparent(L, 1);
-  if (tcb_sandbox_records_read(r, body, len, v1 ? TCB_SANDBOX_V1 : TCB_SANDBOX_V2, is_batch, &err) != TCB_OK) return l_fail(L, &err);
+  if (tcb_sandbox_records_read(r, body, len, v1 ? TCB_V1 : TCB_V2, is_batch, &err) != TCB_OK) return l_fail(L, &err);
   l_pushint(L, tcb_sandbox_records_count(r));
   return 1;
 }
@@ -52,8 +51,8 @@ static int records_read(lua_State *L) {                  /* (body, v1?, is_batch
 static const char *check_labels(lua_State *L, int arg, size_t *count) {
   size_t len;
   const char *labels = luaL_checklstring(L, arg, &len);
-  luaL_argcheck(L, len % TCB_SANDBOX_LABEL_BYTES == 0, arg, "labels are UUIDs, one behind the other");
-  *count = len / TCB_SANDBOX_LABEL_BYTES;
+  luaL_argcheck(L, len % TCB_LABEL_BYTES == 0, arg, "labels are UUIDs, one behind the other");
+  *count = len / TCB_LABEL_BYTES;
   return labels;
 }
 
@@ -160,26 +159,15 @@ static int records_rows(lua_State *L) {
   view.created_at = need_string(L, 3, "created_at");
   view.labels = l_fieldstring(L, 3, "labels", &labels_len);
   view.label_names = l_fieldstring(L, 3, "label_names", &names_len);
-  luaL_argcheck(L, view.labels && view.label_names && labels_len % TCB_SANDBOX_LABEL_BYTES == 0, 3, "labels and their names");
-  view.label_count = labels_len / TCB_SANDBOX_LABEL_BYTES;
+  luaL_argcheck(L, view.labels && view.label_names && labels_len % TCB_LABEL_BYTES == 0, 3, "labels and their names");
+  view.label_count = labels_len / TCB_LABEL_BYTES;
   for (size_t i = 0; i < names_len; i++) names += view.label_names[i] == '\0';
   luaL_argcheck(L, names == view.label_count, 3, "a name for each label");
-  view.dialect = l_fieldbool(L, 3, "v1", 0) ? TCB_SANDBOX_V1 : TCB_SANDBOX_V2;
+  view.dialect = l_fieldbool(L, 3, "v1", 0) ? TCB_V1 : TCB_V2;
   view.is_settled = l_fieldbool(L, 3, "settled", 0);
   view.shown = (int)l_fieldint(L, 3, "shown", INT_MAX);
   lua_settop(L, 4);
   return done(L, tcb_sandbox_rows(r, notes, len, &view, out, &err), &err);
-}
-
-static int sha256(lua_State *L) {                        /* (bytes) -> 64 hex digits */
-  size_t len;
-  const char *bytes = l_checkbytes(L, 1, &len);
-  unsigned char digest[32];
-  char hex[64];
-  tcb_sha256(bytes, len, digest);
-  tcb_hex(digest, sizeof digest, hex);
-  lua_pushlstring(L, hex, sizeof hex);
-  return 1;
 }
 
 static int records_close(lua_State *L) {
@@ -205,7 +193,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg meta[] = {
   {"__gc", records_close}, {"__close", records_close}, {"__tostring", records_tostring}, {NULL, NULL}
 };
-static const luaL_Reg functions[] = { {"sandbox_records", records_new}, {"sandbox_results", results}, {"sha256", sha256}, {NULL, NULL} };
+static const luaL_Reg functions[] = { {"sandbox_records", records_new}, {"sandbox_results", results}, {NULL, NULL} };
 
 void l_sandbox_records_register(lua_State *L) {          /* module table on top, left on top */
   l_newclass(L, RECORDS, methods, meta);

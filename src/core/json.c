@@ -179,7 +179,9 @@ static tcb_json_kind value(tcb_json *j) {
     case 't': kind = word(j, "true", 4, TCB_JSON_TRUE); break;
     case 'f': kind = word(j, "false", 5, TCB_JSON_FALSE); break;
     case 'n': kind = word(j, "null", 4, TCB_JSON_NULL); break;
-    default: kind = scan_number(j) ? TCB_JSON_NUMBER : TCB_JSON_ERROR;
+    default:
+      if (*j->at != '-' && (*j->at < '0' || *j->at > '9')) return broken(j, "a value is expected");
+      kind = scan_number(j) ? TCB_JSON_NUMBER : TCB_JSON_ERROR;
   }
   return kind == TCB_JSON_ERROR ? kind : after_value(j, kind);
 }

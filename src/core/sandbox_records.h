@@ -4,11 +4,7 @@
 #define TCB_SANDBOX_RECORDS_H
 
 #include "core/buf.h"
-
-#define TCB_SANDBOX_RECORDS_MAX 500
-#define TCB_SANDBOX_LABEL_BYTES 36  /* label ids are UUIDs */
-
-typedef enum { TCB_SANDBOX_V2, TCB_SANDBOX_V1 } tcb_sandbox_dialect;
+#include "core/record.h"
 
 /* How a record ends. Kept in the sandbox's files, one byte a record: append only. */
 typedef enum {
@@ -26,7 +22,7 @@ void tcb_sandbox_records_free(tcb_sandbox_records *r);
 
 /* Reads a body, which must stay in place while the records are used: {"call_records": [1..500 records]}, or one record.
    TCB_E_INPUT: it is not JSON, not 1..500 records, a required field is missing or of the wrong type; err->field, err->message. */
-tcb_status tcb_sandbox_records_read(tcb_sandbox_records *r, const char *body, size_t len, tcb_sandbox_dialect dialect, int is_batch,
+tcb_status tcb_sandbox_records_read(tcb_sandbox_records *r, const char *body, size_t len, tcb_dialect dialect, int is_batch,
                                     tcb_err *err);
 int tcb_sandbox_records_count(const tcb_sandbox_records *r);
 
@@ -52,7 +48,7 @@ tcb_status tcb_sandbox_records_notes(const tcb_sandbox_records *r, tcb_buf *out,
 tcb_status tcb_sandbox_results(const char *notes, size_t len, tcb_buf *out, tcb_err *err);
 
 typedef struct {
-  tcb_sandbox_dialect dialect;      /* of the rows; the body keeps its own */
+  tcb_dialect dialect;      /* of the rows; the body keeps its own */
   const char *batch_id, *account, *created_at;           /* created_at: ISO 8601 */
   const char *label_names;          /* where a record names none: one name a label, each ending with NUL, in the order of `labels` */
   const char *labels;

@@ -57,7 +57,7 @@ tcb_status tcb_sandbox_records_ledger(const tcb_sandbox_records *r, tcb_buf *out
     o = put_key(put(o, "{\"key\":\""), rec->key);
     o = tcb_sandbox_put_int(put(o, "\",\"starts_at\":"), rec->starts_at);
     o = tcb_sandbox_put_int(put(o, ",\"ends_at\":"), rec->ends_at);
-    o = put_last4(put(o, ",\"receiver\":\""), rec->text[F_RECEIVER]);
+    o = put_last4(put(o, ",\"receiver\":\""), rec->text[TCB_RECEIVER]);
     o = put(o, "\"}");
   }
   *o++ = ']';
@@ -151,42 +151,41 @@ static char *put_number(char *o, const char *name, json_text t, int plus, int ma
 static const char *own_name(json_text label, const tcb_sandbox_view *view) {
   const char *name = view->label_names;
   for (size_t i = 0; i < view->label_count; i++, name += strlen(name) + 1)
-    if (label.len == TCB_SANDBOX_LABEL_BYTES && strncasecmp(view->labels + i * TCB_SANDBOX_LABEL_BYTES, label.data, label.len) == 0) return name;
+    if (label.len == TCB_LABEL_BYTES && strncasecmp(view->labels + i * TCB_LABEL_BYTES, label.data, label.len) == 0) return name;
   return "";
 }
 
-static char *put_status(char *o, tcb_sandbox_dialect dialect, tcb_sandbox_outcome outcome, int field, int is_settled) {
+static char *put_status(char *o, tcb_dialect dialect, tcb_sandbox_outcome outcome, int field, int is_settled) {
   const char *reason = tcb_sandbox_reason(outcome);
-  int v1 = dialect == TCB_SANDBOX_V1;
+  int v1 = dialect == TCB_V1;
   if (!v1) o = put(o, "\"status_info\":{");
   if (!is_settled || outcome == TCB_SANDBOX_NEVER) o = put(o, "\"status\":\"pending\"");
   else if (reason == NULL) o = put(o, "\"status\":\"success\"");
   else {
     o = put(o, "\"status\":\"error\",");
-    if (field < F_COUNT) o = put(put(put(o, "\"field\":\""), tcb_sandbox_fields[dialect][field].name), "\",");
+    if (field < TCB_FIELDS) o = put(put(put(o, "\"field\":\""), tcb_rules[field].name[dialect]), "\",");
     o = put(put(put(o, "\"message\":\""), reason), "\"");
   }
   return v1 ? o : put(o, "}");
 }
 
 static char *put_row(char *o, const tcb_sandbox_records *r, int i, uint64_t seed, const char *note, const tcb_sandbox_view *view) {
-  const field_rule *names = tcb_sandbox_fields[view->dialect];
   const record *rec = &r->list[i];
-  json_text name = rec->text[F_NAME], reason = rec->text[F_REASON];
+  json_text name = rec->text[TCB_NAME], reason = rec->text[TCB_REASON];
   tcb_sandbox_outcome outcome = (unsigned char)note[8];
   int plus = outcome == TCB_SANDBOX_PLUS;
   o = put(o, "{\"id\":\"");
   o = put(put_uuid(o, mix(seed + 2 * (uint64_t)i), mix(seed + 2 * (uint64_t)i + 1)), "\",");
-  if (view->dialect == TCB_SANDBOX_V1) {
+  if (view->dialect == TCB_V1) {
     o = put_string(o, "client_account_id", view->account, strlen(view->account));
     o = put_string(o, "batch_id", view->batch_id, strlen(view->batch_id));
   }
-  o = put_number(o, names[F_CALLER].name, rec->text[F_CALLER], plus, 0);
-  o = put_number(o, names[F_RECEIVER].name, rec->text[F_RECEIVER], plus, outcome == TCB_SANDBOX_MASKED);
-  o = put(put_plain(put(put(put(o, "\""), names[F_LABEL].name), "\":\""), rec->text[F_LABEL]), "\",");
-  if (name.is_present) o = put_string(o, names[F_NAME].name, name.data, name.len);
-  else o = put_string(o, names[F_NAME].name, own_name(rec->text[F_LABEL], view), strlen(own_name(rec->text[F_LABEL], view)));
-  o = put_string(o, names[F_REASON].name, reason.is_present ? reason.data : "", reason.len);
+  o = put_number(o, tcb_rules[TCB_CALLER].name[view->dialect], rec->text[TCB_CALLER], plus, 0);
+  o = put_number(o, tcb_rules[TCB_RECEIVER].name[view->dialect], rec->text[TCB_RECEIVER], plus, outcome == TCB_SANDBOX_MASKED);
+  o = put(put_plain(put(put(put(o, "\""), tcb_rules[TCB_LABEL].name[view->dialect]), "\":\""), rec->text[TCB_LABEL]), "\",");
+  if (name.is_present) o = put_string(o, tcb_rules[TCB_NAME].name[view->dialect], name.data, name.len);
+  else o = put_string(o, tcb_rules[TCB_NAME].name[view->dialect], own_name(rec->text[TCB_LABEL], view), strlen(own_name(rec->text[TCB_LABEL], view)));
+  o = put_string(o, tcb_rules[TCB_REASON].name[view->dialect], reason.is_present ? reason.data : "", reason.len);
   o = tcb_sandbox_put_int(put(o, "\"starts_at\":"), rec->starts_at);
   o = tcb_sandbox_put_int(put(o, ",\"ends_at\":"), rec->ends_at);
   *o++ = ',';
@@ -195,8 +194,8 @@ static char *put_row(char *o, const tcb_sandbox_records *r, int i, uint64_t seed
 }
 
 static size_t row_bytes(const tcb_sandbox_records *r, int i, const tcb_sandbox_view *view) {
-  size_t bytes = 640 + strlen(view->batch_id) + strlen(view->account) + strlen(view->created_at) + strlen(own_name(r->list[i].text[F_LABEL], view));
-  for (int f = 0; f < F_STARTS; f++) bytes += r->list[i].text[f].len;
+  size_t bytes = 640 + strlen(view->batch_id) + strlen(view->account) + strlen(view->created_at) + strlen(own_name(r->list[i].text[TCB_LABEL], view));
+  for (int f = 0; f < TCB_STARTS_AT; f++) bytes += r->list[i].text[f].len;
   return bytes;
 }
 

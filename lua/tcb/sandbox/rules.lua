@@ -74,7 +74,12 @@ function M.new(given)
   if not self.records then return nil, err end
   local texts = {}
   for _, pair in ipairs(options.limit_texts(o.limits)) do texts[pair[1]] = pair[2] end
-  self.ledger:write("start", self.now(), { seed = tonumber(self.seed) or self.seed, limits = texts })
+  local ok
+  ok, err = pcall(self.ledger.write, self.ledger, "start", self.now(), { seed = tonumber(self.seed) or self.seed, limits = texts })
+  if not ok then
+    self:close()
+    return nil, err
+  end
   return self
 end
 
@@ -148,13 +153,24 @@ local function spoil(fault, answer)
   return answer
 end
 
-local function shown_path(path)
-  return (core.log.redact(path:sub(1, 200):gsub("[^\33-\126]", "?")))
+--- A path as the ledger may show it: numbers masked, tokens and keys (and all that is as long) left out.
+local function shown_path(self, path)
+  local text = path:sub(1, 200):gsub("[^\33-\126]", "?"):gsub("[^/]+", function(part)
+    local is_key = false
+    for _, account in ipairs(self.accounts) do is_key = is_key or part:find(account.api_key, 1, true) or part:find(account.key_id, 1, true) end
+    if is_key or part:find(("%w"):rep(40)) then return "[secret]" end
+  end)
+  return (core.log.redact(text))
+end
+
+--- Does the path hold nothing but ids that are known here?
+local function is_known(ctx)
+  return ctx.account and (ctx.ids[2] == nil or ctx.account.feature_set[ctx.ids[2]]) and ctx.call ~= "other"
 end
 
 local function write_line(self, ctx, answer)
   local line = ctx.line
-  if line.call == "other" or #line.path > 200 then line.path = shown_path(line.path) end
+  if not is_known(ctx) then line.path = shown_path(self, line.path) end
   line.status = answer.status
   line.answered = not (answer.cut and answer.cut ~= "stall")
   self.ledger:write("request", ctx.now, line, ctx.keys and "keys", ctx.keys)
