@@ -23,6 +23,8 @@ void l_endpoints_register(lua_State *L);
 void l_request_register(lua_State *L);
 void l_response_register(lua_State *L);
 void l_tidy_register(lua_State *L);
+void l_governor_register(lua_State *L);
+void l_random_register(lua_State *L);
 void l_private_register(lua_State *L);
 void l_json_register(lua_State *L);
 void l_process_register(lua_State *L);

@@ -35,6 +35,8 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_request_register(L);
   l_response_register(L);
   l_tidy_register(L);
+  l_governor_register(L);
+  l_random_register(L);
   l_private_register(L);
   l_json_register(L);
   l_process_register(L);

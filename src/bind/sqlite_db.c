@@ -105,6 +105,11 @@ static int sqlite_in_transaction(lua_State *L) {
   return 1;
 }
 
+static int sqlite_has_moved(lua_State *L) {              /* () -> was the file renamed, replaced or removed meanwhile */
+  lua_pushboolean(L, tcb_sqlite_has_moved(l_checksqlite(L, 1)));
+  return 1;
+}
+
 static int sqlite_last_id(lua_State *L) {                /* () -> rowid of the last insert */
   l_pushint64(L, tcb_sqlite_last_id(l_checksqlite(L, 1)));
   return 1;
@@ -143,7 +148,7 @@ static int sqlite_blob(lua_State *L) {                   /* (bytes) -> tcb.buf: 
 static const luaL_Reg methods[] = {
   {"exec", sqlite_exec}, {"prepare", sqlite_prepare}, {"begin", sqlite_begin}, {"commit", sqlite_commit},
   {"rollback", sqlite_rollback}, {"in_transaction", sqlite_in_transaction}, {"last_id", sqlite_last_id},
-  {"is_open", sqlite_is_open}, {"close", sqlite_close}, {NULL, NULL}
+  {"has_moved", sqlite_has_moved},   {"is_open", sqlite_is_open}, {"close", sqlite_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = {
   {"__gc", sqlite_close}, {"__close", sqlite_close}, {"__tostring", sqlite_tostring}, {NULL, NULL}

@@ -167,6 +167,12 @@ void tcb_sqlite_release(tcb_sqlite *db) {
 int tcb_sqlite_is_open(const tcb_sqlite *db) { return db->handle != NULL; }
 const char *tcb_sqlite_path(const tcb_sqlite *db) { return db->path; }
 int tcb_sqlite_in_transaction(const tcb_sqlite *db) { return !sqlite3_get_autocommit(db->handle); }
+
+int tcb_sqlite_has_moved(const tcb_sqlite *db) {
+  int moved = 0;
+  return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 int64_t tcb_sqlite_last_id(const tcb_sqlite *db) { return sqlite3_last_insert_rowid(db->handle); }
 
 static tcb_status run(tcb_sqlite *db, const char *sql, const char *attempt, tcb_err *err) {

@@ -38,6 +38,8 @@ tcb_status tcb_sqlite_begin(tcb_sqlite *db, tcb_err *err);         /* BEGIN IMME
 tcb_status tcb_sqlite_commit(tcb_sqlite *db, tcb_err *err);
 /* Harmless when no transaction is open. */
 tcb_status tcb_sqlite_rollback(tcb_sqlite *db, tcb_err *err);
+/* Does the path lead to another file by now, or to none? */
+int tcb_sqlite_has_moved(const tcb_sqlite *db);
 int tcb_sqlite_in_transaction(const tcb_sqlite *db);
 int64_t tcb_sqlite_last_id(const tcb_sqlite *db);
 

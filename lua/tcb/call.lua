@@ -1,0 +1,275 @@
+--- The one place where a call of the API is made: permission, request, answer, repeats.
+-- @module tcb.call
+local core = require "tcb.core"
+local errors = require "tcb.errors"
+local governor = require "tcb.governor"
+local json = require "tcb.json"
+local outage = require "tcb.outage"
+local retry = require "tcb.retry"
+local task = require "tcb.task"
+
+local mono = core.clock.mono
+local M = {}
+
+---@class tcb.Caller
+local Caller = {}
+Caller.__index = Caller
+
+--- Governors and outages of this program: an account has one of each, however many clients it has.
+local accounts = {}
+
+local function identity(conf)
+  local parts = { conf.base_url, conf.account, conf.key_id, conf.api_key, tostring(conf.store), conf.state_dir or "",
+    tostring(conf.tokens) }
+  for _, name in ipairs { "mint", "push", "personalise" } do
+    local limit = conf.limits[name]
+    parts[#parts + 1] = limit and ("%s/%s"):format(limit.count, limit.window_s) or "0"
+  end
+  return table.concat(parts, "\n")
+end
+
+local function open_store(conf)
+  if conf.store == "memory" then return require("tcb.store.memory").new() end
+  if type(conf.store) == "table" then return conf.store end        -- a runtime's own
+  local file = require "tcb.store.file"
+  if not conf.state_dir then
+    return errors.fail("config", "there is no folder for the account's state: the environment names no home",
+      { remedy = "set TCB_STATE_DIR, or use --no-store (store = \"memory\")" })
+  end
+  return file.new(file.path(conf.state_dir, conf.base_url, conf.account))
+end
+
+--- Makes what sends calls for one account.
+-- `config` as of tcb.config.resolve; `runtime` (default: the program's); `governor` (default: one an account);
+-- `on_attempt(attempt)` is told of every request made, mints too; `on_wait(seconds, why)` of every wait.
+---@return tcb.Caller? caller
+---@return tcb.Error? err kind config
+function M.new(options)
+  local conf = options.config
+  local self = setmetatable({ conf = conf, runtime = options.runtime, on_attempt = options.on_attempt, on_wait = options.on_wait,
+    stats = { requests = 0, mints = 0, rate_limited = 0 }, fallback = {} }, Caller)
+  local key = identity(conf)
+  local account = accounts[key]
+  if not account then
+    account = { outage = outage.new(), recovered = task.event() }
+    if not options.governor then
+      local store, err = open_store(conf)
+      if not store then return nil, err end
+      account.governor = governor.new{
+        limits = conf.limits, tokens = conf.from and conf.from.tokens and conf.tokens or nil, store = store, key_id = conf.key_id,
+        hold_s = conf.connect_timeout_s + 5, mint = function(hooks) return self:mint(hooks) end,
+      }
+      accounts[key] = account
+    end
+  end
+  self.account, self.governor = account, options.governor or account.governor
+  return self
+end
+
+--- Tells the hooks and the log of a wait.
+function Caller:waits(o, seconds, why)
+  if why == "slot" then                                    -- the pace: ten a second
+    if core.log.enabled "trace" then core.log.write("trace", ("waits %.3f s: %s"):format(seconds, why)) end
+  else
+    core.log.write(seconds > 10 and "warn" or "info", ("waits %.3f s: %s"):format(seconds, why))
+  end
+  if self.on_wait then self.on_wait(seconds, why) end
+  if o and o.on_wait then o.on_wait(seconds, why) end
+end
+
+local function headers(call, token)
+  return {
+    call == "token" and "X-Public-Access: allow" or "Authorization: Bearer " .. token,
+    "Content-Type: application/json", "Accept: application/json", "User-Agent: tcb/" .. core.version,
+  }
+end
+
+local function fail(call, fields)
+  fields.call = call
+  return errors.new(fields)
+end
+
+--- Sends one request and digests its answer. Fills `attempt`: sent_us, done_us, status, kind, message, sent.
+---@return table? res
+---@return tcb.Error? err
+function Caller:send(call, attempt, o, request)
+  local conf, endpoint = self.conf, core.endpoints[call]
+  self.stats.requests = self.stats.requests + 1
+  if call == "token" then self.stats.mints = self.stats.mints + 1 end
+  local runtime = self.runtime or require("tcb.runtime").current()
+  local res, err = runtime.send{
+    method = request.method, url = request.url, headers = headers(call, request.token), body = o.body, count = o.count,
+    want = o.want, into = o.into, max_body_bytes = o.max_body_bytes, ca = conf.ca, proxy = conf.proxy,
+    connect_timeout_s = conf.connect_timeout_s, repeatable = endpoint.repeatable and call ~= "token",
+    timeout_s = math.min(conf.timeout_s, math.max(1, request.left_s or conf.timeout_s)), on_wait = request.on_wait,
+    on_sent = function(us)
+      attempt.sent, attempt.sent_us, attempt.sent_at = true, us or mono(), core.clock.now()
+      if request.on_sent then request.on_sent(attempt.sent_us) end
+    end,
+  }
+  attempt.done_us, attempt.done_at = mono(), core.clock.now()
+  if res then
+    attempt.status, attempt.done_us = res.status, res.done_us or attempt.done_us
+    if not attempt.sent_us then attempt.sent, attempt.sent_us, attempt.sent_at = true, res.sent_us, attempt.at end
+    local bad = core.digest(call, res.status, res.body, res.headers["retry-after"])
+    if bad then res, err = nil, fail(call, bad) end
+  else
+    err.call = call
+    attempt.sent = attempt.sent or err.sent or false
+    if attempt.sent and not attempt.sent_us then attempt.sent_us, attempt.sent_at = attempt.done_us, attempt.done_at end
+  end
+  if err then
+    attempt.kind, attempt.message = err.kind, err.message
+    if err.status == 429 then self.stats.rate_limited = self.stats.rate_limited + 1 end
+  end
+  self:judge(err)
+  if core.log.enabled "debug" then
+    local took_ms = (attempt.done_us - (attempt.sent_us or attempt.done_us)) / 1000
+    local outcome = err and tostring(err) or "HTTP " .. attempt.status
+    core.log.write("debug", ("%s %s: %s in %.0f ms"):format(request.method, call, outcome, took_ms))
+  end
+  if self.on_attempt then self.on_attempt(attempt) end
+  return res, err
+end
+
+--- Does this outcome speak for an outage, or against one?
+function Caller:judge(err)
+  local account = self.account
+  if err and (err.kind == "server" or err.kind == "net" or err.kind == "timeout") then
+    if account.outage:failed(mono()) then core.log.write("warn", "nothing succeeds: probing the service until it does") end
+  elseif not err or err.status then
+    if account.outage:succeeded(mono()) then
+      core.log.write("warn", "the service answers again")
+      account.recovered:pulse()
+    end
+  end
+end
+
+--- One request for a token, as the governor wants it.
+function Caller:mint(hooks)
+  local conf = self.conf
+  local method, url = core.request("token", { base_url = conf.base_url, account = conf.account })
+  if not method then return nil, url end
+  local attempt = { n = 1, at = core.clock.now(), call = "token" }
+  local body = json.encode({ key_id = conf.key_id, api_key = conf.api_key }, { "key_id", "api_key" })
+  local res, err = self:send("token", attempt, { body = body }, { method = method, url = url, on_wait = hooks.on_wait })
+  local answer
+  if res then
+    answer, err = json.decode(res.body)
+    local token = type(answer) == "table" and answer.token
+    if type(token) == "string" and #token >= 1 and #token <= 512 and not token:find "[^\33-\126]" then
+      return { token = token, sent_us = attempt.sent_us, done_us = attempt.done_us }
+    end
+    local why = err and ": " .. err.message or ""
+    err = fail("token", { kind = "proto", message = "the answer holds no token" .. why, sent = true })
+  end
+  return nil, err, { sent_us = attempt.sent and attempt.sent_us or nil, done_us = attempt.done_us }
+end
+
+local REQUEST = { feature_set = true, survey = true, query = true, method = true, path = true }
+
+--- Method and URL; nil, err when an id or a parameter is malformed.
+function Caller:build(call, o)
+  local args = { base_url = self.conf.base_url, account = self.conf.account, fallback = self.fallback[call] }
+  for name, value in pairs(o) do
+    if REQUEST[name] then args[name] = value end
+  end
+  return core.request(call, args)
+end
+
+--- Waits until the retry budget allows a request; nil, err when the deadline comes first.
+function Caller:pay(o, is_repeat, deadline_us, last)
+  local account = self.account
+  while true do
+    local us = account.outage:ask(mono(), is_repeat)
+    if us == 0 then return true end
+    if mono() + us > deadline_us then
+      return nil, last or errors.new{ kind = "server", message = "the service does not answer at all; gave up waiting for it" }
+    end
+    self:waits(o, us / 1e6, "retry budget")
+    account.recovered:wait(us / 1e6)
+  end
+end
+
+local function is_repeatable(endpoint, o)
+  if endpoint.name == "other" then return o.method == "GET" or o.method == "HEAD" end
+  return endpoint.repeatable
+end
+
+local function finish(err, call, attempts, kind)
+  if kind == "in_doubt" then
+    return errors.new{ kind = "in_doubt", message = err.message, status = err.status, slug = err.slug, field = err.field,
+      call = call, attempts = attempts, sent = true }
+  end
+  err.call, err.attempts = err.call or call, attempts
+  return err
+end
+
+--- A request that has permission: `before`, bytes out and in, `after`; the governor is told what came of it.
+function Caller:try(call, o, grant, attempt, left_s)
+  local gov = self.governor
+  if o.before then
+    local go, err = o.before(attempt)
+    if not go then
+      gov:answered(grant, { done_us = mono() })            -- nothing left: the slot is free again
+      return nil, err or errors.new{ kind = "cancelled", message = "the request was withdrawn" }, true
+    end
+  end
+  local method, url = self:build(call, o)
+  if not method then return nil, url, true end
+  local res, err = self:send(call, attempt, o, { method = method, url = url, token = grant.token, left_s = left_s,
+    on_wait = o.on_answer_wait, on_sent = function(us) gov:sent(grant, us) end })
+  if attempt.sent and not grant.sent_us then gov:sent(grant, attempt.sent_us) end
+  gov:answered(grant, { status = attempt.status, done_us = attempt.done_us, retry_after_s = err and err.retry_after_s })
+  if err and err.kind == "auth" then gov:revoked(grant) end
+  if o.after then o.after(attempt) end
+  return res, err
+end
+
+--- Makes one call, with what it takes: token, slot, repeats. Blocks the calling task only.
+-- A 404 of a call that had another path in an earlier edition of the service is asked again there, which is remembered.
+-- `o`: ids (feature_set, survey), query, method and path (call "other"), body (string or tcb.buf), count (its records), want,
+-- into, deadline_s (default the configuration's), demand (requests of this kind that wait to be sent, when the caller knows),
+-- need_by_us (when they should be), on_wait(seconds, why), before(attempt) -> ok | nil, err: after permission, before the first
+-- byte; after(attempt): with what came of it. attempt = { n, at, call, token8, status, kind, message, sent, sent_at, done_at }.
+---@return table? res { status, headers, body, sent_us, done_us }
+---@return tcb.Error? err with call and attempts; kind in_doubt when a push or a real-time call may have been processed
+function Caller:request(call, o)
+  o = o or {}
+  local endpoint = core.endpoints[call]
+  local method, wrong = self:build(call, o)
+  if not method then return nil, finish(wrong, call, 0) end
+  local want = { demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
+    deadline_us = mono() + math.floor((o.deadline_s or self.conf.deadline_s) * 1e6),
+    on_wait = function(seconds, why) self:waits(o, seconds, why) end }
+  local attempts, refused_us, last, falls_back = 0, nil, nil, false
+  while true do
+    local ok, err = self:pay(o, attempts > 0, want.deadline_us, last)
+    local grant, res, final
+    if ok then grant, err = self.governor:take(endpoint.limit, want) end
+    if not grant then return nil, finish(err, call, attempts) end
+    attempts = attempts + 1
+    local attempt = { n = attempts, at = core.clock.now(), call = call, token8 = grant.token8, sent = false }
+    res, err, final = self:try(call, o, grant, attempt, (want.deadline_us - mono()) / 1e6)
+    if res then return res end
+    if final then return nil, finish(err, call, attempts - 1) end
+    local is_fresh = refused_us ~= nil and grant.minted_us >= refused_us
+    if err.kind == "auth" then refused_us = refused_us or mono() end
+    local action, wait_s, kind = retry.decide{ call = call, repeatable = is_repeatable(endpoint, o), kind = err.kind,
+      status = err.status, attempts = attempts, sent = attempt.sent, retry_after_s = err.retry_after_s,
+      left_s = (want.deadline_us - mono()) / 1e6, random = core.random(), is_fresh = is_fresh }
+    if err.kind == "not_found" and endpoint.fallback and not self.fallback[call] then
+      self.fallback[call], action, wait_s, falls_back = true, "repeat", 0, true
+    elseif action == "stop" then
+      if falls_back then self.fallback[call] = nil end     -- it was not the path
+      return nil, finish(err, call, attempts, kind)
+    end
+    last = err
+    if action == "repeat" and wait_s > 0 and not (err.kind == "rate" and endpoint.limit) then
+      self:waits(o, wait_s, err.kind)
+      self.account.recovered:wait(wait_s)
+    end
+  end
+end
+
+return M
