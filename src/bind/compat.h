@@ -36,6 +36,18 @@ static inline void l_setparent(lua_State *L, int child) {       /* pops the pare
 #endif
 }
 
+static inline void l_getparent(lua_State *L, int child) {       /* pushes it; nil when none was set */
+#if LUA_VERSION_NUM == 504
+  lua_getiuservalue(L, child, 1);
+#elif LUA_VERSION_NUM == 503
+  lua_getuservalue(L, child);
+#else
+  lua_getfenv(L, child);
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
+#endif
+}
+
 static inline int l_absindex(lua_State *L, int i) {
   return i > 0 || i <= LUA_REGISTRYINDEX ? i : lua_gettop(L) + i + 1;
 }

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
+#include "bind/feed.h"
 #include "bind/pairs.h"
 #include "bind/reader.h"
+#include "bind/row.h"
 #include "bind/zone.h"
 #include "core/decode.h"
-#include "core/feed.h"
 
 #define FEED "tcb.feed"
 #define DRAIN_BATCHES 1000            /* of one call: about 0.1 s */
@@ -17,7 +18,7 @@ typedef struct {
   tcb_drain drain;
 } feed_ud;
 
-static tcb_feed *check_feed(lua_State *L, int arg) {
+tcb_feed *l_checkfeed(lua_State *L, int arg) {
   feed_ud *u = luaL_checkudata(L, arg, FEED);
   luaL_argcheck(L, u->core != NULL, arg, "feed is closed");
   return u->core;
@@ -82,7 +83,7 @@ static int feed_new(lua_State *L) {
 
 static int feed_start(lua_State *L) {                    /* () -> true | nil, "wait" | nil, err: reads the header */
   tcb_err err;
-  tcb_status status = tcb_feed_start(check_feed(L, 1), &err);
+  tcb_status status = tcb_feed_start(l_checkfeed(L, 1), &err);
   if (status == TCB_AGAIN) {
     lua_pushnil(L);
     lua_pushliteral(L, "wait");
@@ -109,6 +110,8 @@ static void push_refusals(lua_State *L, const tcb_batch *b) {      /* a table wi
   set_int(L, "count", b->count);
   set_int(L, "refused_count", b->refused_count);
   set_int(L, "excluded_count", b->excluded_count);
+  set_int(L, "dropped", b->dropped_count);
+  set_int(L, "split", b->split_count);
 }
 
 /* The batch as a table; its body is swapped into the tcb.buf at `spare`, or into a new one. */
@@ -143,11 +146,11 @@ static tcb_status note_pairs(const tcb_batch *b, tcb_pairs *pairs, tcb_err *err)
   return status;
 }
 
-/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait" | nil, "refused"|"end", {refused, refused_count, excluded_count} | nil, err.
-   "refused": many rows were refused, take them and call again. The batch's body is the spare's memory, or new. Records go to `pairs`
+/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait"|"row" | nil, "refused"|"end", {refused, refused_count, excluded_count,
+   dropped, split} | nil, err. "row": see feed:hook. "refused": many rows were refused, take them and call again. The batch's body is the spare's memory, or new. Records go to `pairs`
    too, where feed:watch has been told to note them. */
 static int feed_next(lua_State *L) {
-  tcb_feed *f = check_feed(L, 1);
+  tcb_feed *f = l_checkfeed(L, 1);
   int64_t now_ms = l_checkint(L, 2);
   int flush = lua_toboolean(L, 3);
   if (!lua_isnoneornil(L, 4)) l_checkbuf(L, 4);
@@ -156,22 +159,23 @@ static int feed_next(lua_State *L) {
   tcb_feed_result result;
   tcb_err err;
   if (tcb_feed_next(f, now_ms, flush, &result, &err) != TCB_OK) return l_fail(L, &err);
-  if (pairs && result != TCB_FEED_WAIT && note_pairs(tcb_feed_batch(f), pairs, &err) != TCB_OK) return l_fail(L, &err);
+  if (pairs && result != TCB_FEED_WAIT && result != TCB_FEED_ROW && note_pairs(tcb_feed_batch(f), pairs, &err) != TCB_OK) return l_fail(L, &err);
   if (result == TCB_FEED_BATCH) return push_batch(L, f, 4), 1;
   lua_pushnil(L);
-  lua_pushstring(L, result == TCB_FEED_WAIT ? "wait" : result == TCB_FEED_END ? "end" : "refused");
-  if (result == TCB_FEED_WAIT) return 2;
+  static const char *const names[] = { "batch", "refused", "row", "wait", "end" };
+  lua_pushstring(L, names[result]);
+  if (result == TCB_FEED_WAIT || result == TCB_FEED_ROW) return 2;
   push_refusals(L, tcb_feed_batch(f));
   return 3;
 }
 
 static int feed_watch(lua_State *L) {                    /* (notes, all_faults): what is noted besides batches */
-  tcb_feed_watch(check_feed(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3));
+  tcb_feed_watch(l_checkfeed(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3));
   return 0;
 }
 
 static int feed_rebuild(lua_State *L) {                  /* (spans, spare buf?) -> batch | nil, err */
-  tcb_feed *f = check_feed(L, 1);
+  tcb_feed *f = l_checkfeed(L, 1);
   size_t len;
   const char *spans = l_checkbytes(L, 2, &len);
   if (!lua_isnoneornil(L, 3)) l_checkbuf(L, 3);
@@ -183,7 +187,7 @@ static int feed_rebuild(lua_State *L) {                  /* (spans, spare buf?) 
 }
 
 static int feed_checkpoint(lua_State *L) {               /* () -> bytes: where to go on behind the last batch */
-  tcb_feed *f = check_feed(L, 1);
+  tcb_feed *f = l_checkfeed(L, 1);
   tcb_buf *out = l_newbuf(L);
   tcb_err err;
   if (tcb_feed_checkpoint(f, out, &err) != TCB_OK) return l_fail(L, &err);
@@ -196,7 +200,7 @@ static int feed_resume(lua_State *L) {                   /* (checkpoint) -> true
   size_t len;
   const char *checkpoint = luaL_checklstring(L, 2, &len);
   tcb_err err;
-  if (tcb_feed_resume(check_feed(L, 1), checkpoint, len, &err) != TCB_OK) return l_fail(L, &err);
+  if (tcb_feed_resume(l_checkfeed(L, 1), checkpoint, len, &err) != TCB_OK) return l_fail(L, &err);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -206,13 +210,13 @@ static int feed_exclude(lua_State *L) {                  /* (digits) -> true | n
   const char *digits = luaL_checklstring(L, 2, &len);
   luaL_argcheck(L, len >= 1 && len <= 15 && strspn(digits, "0123456789") == len, 2, "1 to 15 digits expected");
   tcb_err err;
-  if (tcb_feed_exclude(check_feed(L, 1), digits, len, &err) != TCB_OK) return l_fail(L, &err);
+  if (tcb_feed_exclude(l_checkfeed(L, 1), digits, len, &err) != TCB_OK) return l_fail(L, &err);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 static int feed_header(lua_State *L) {                   /* () -> the header as it stands in the input, the delimiter */
-  tcb_feed *f = check_feed(L, 1);
+  tcb_feed *f = l_checkfeed(L, 1);
   tcb_text header = tcb_feed_header(f);
   char delimiter = tcb_feed_delimiter(f);
   lua_pushlstring(L, header.data ? header.data : "", header.len);
@@ -221,21 +225,26 @@ static int feed_header(lua_State *L) {                   /* () -> the header as 
 }
 
 static int feed_encoding(lua_State *L) {                 /* () -> the encoding as far as it is known, whether it is converted */
-  tcb_encoding encoding = tcb_decode_encoding(tcb_feed_reader(check_feed(L, 1)));
+  tcb_encoding encoding = tcb_decode_encoding(tcb_feed_reader(l_checkfeed(L, 1)));
   lua_pushstring(L, tcb_encoding_name(encoding));
   lua_pushboolean(L, encoding >= TCB_ENC_1252);
   return 2;
 }
 
+static int feed_hook(lua_State *L) {                     /* (on): every valid row comes as "row"; feed:put makes records of it */
+  tcb_feed_hook(l_checkfeed(L, 1), lua_toboolean(L, 2));
+  return 0;
+}
+
 static int feed_path(lua_State *L) {                     /* ("avx2"|"sse2"|"portable"|"plain") -> true | nil, err: how rows are taken */
   tcb_err err;
-  if (tcb_feed_path(check_feed(L, 1), luaL_checkstring(L, 2), &err) != TCB_OK) return l_fail(L, &err);
+  if (tcb_feed_path(l_checkfeed(L, 1), luaL_checkstring(L, 2), &err) != TCB_OK) return l_fail(L, &err);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 static int feed_fd(lua_State *L) {                       /* () -> the descriptor to wait on after "wait", or nil */
-  int fd = tcb_feed_reader(check_feed(L, 1))->fd;
+  int fd = tcb_feed_reader(l_checkfeed(L, 1))->fd;
   if (fd < 0) lua_pushnil(L);
   else l_pushint(L, fd);
   return 1;
@@ -251,7 +260,7 @@ static void push_hex(lua_State *L, uint64_t n) {
 /* (now_ms) -> {records, refused, excluded, batches, bytes, hash, codes = {code = rows}, min_starts_at?, max_ends_at?}
    | nil, "wait"|"more": call again | nil, err. Makes every batch and keeps none; comes back now and then so that a signal is seen. */
 static int feed_drain(lua_State *L) {
-  tcb_feed *f = check_feed(L, 1);
+  tcb_feed *f = l_checkfeed(L, 1);
   feed_ud *u = lua_touserdata(L, 1);
   int64_t now_ms = l_checkint(L, 2);
   tcb_drain *d = &u->drain;
@@ -326,12 +335,13 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 
 static const luaL_Reg methods[] = {
   {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume},
-  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"close", feed_close}, {NULL, NULL}
+  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook}, {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };
 
 void l_feed_register(lua_State *L) {                     /* module table on top, left on top */
   l_newclass(L, FEED, methods, meta);
+  l_row_register(L);
   lua_pushcfunction(L, feed_new);
   lua_setfield(L, -2, "feed");
   lua_pushcfunction(L, feed_refusals);

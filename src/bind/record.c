@@ -4,8 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "bind/zone.h"
-#include "core/record.h"
+#include "bind/record.h"
 
 typedef struct {
   tcb_check check;
@@ -48,17 +47,17 @@ static void read_options(lua_State *L, int arg, options *o) {
   if (l_fieldbool(L, arg, "past", 0)) o->check.now_ms = INT64_MIN;
 }
 
-static int is_field_of(tcb_dialect dialect, const char *name) {
-  for (int i = 0; i < TCB_FIELDS; i++)
-    if (strcmp(tcb_rules[i].name[dialect], name) == 0) return 1;
-  return 0;
+int l_fieldof(tcb_dialect dialect, const char *name) {
+  int i = 0;
+  while (i < TCB_FIELDS && strcmp(tcb_rules[i].name[dialect], name) != 0) i++;
+  return i;
 }
 
 /* Other keys of a record are the caller's own; only the other dialect's spelling is a mistake. */
 static void refuse_other_dialect(lua_State *L, int at, int arg, tcb_dialect dialect) {
   for (int i = 0; i < TCB_FIELDS; i++) {
     const char *other = tcb_rules[i].name[1 - dialect];
-    if (is_field_of(dialect, other)) continue;
+    if (l_fieldof(dialect, other) < TCB_FIELDS) continue;
     lua_getfield(L, at, other);
     if (!lua_isnil(L, -1))
       luaL_argerror(L, arg, lua_pushfstring(L, "field '%s' is called '%s' here", other, tcb_rules[i].name[dialect]));
@@ -72,25 +71,27 @@ static void wrong_type(lua_State *L, int arg, int index, const char *field, cons
   luaL_argerror(L, arg, lua_pushfstring(L, "field '%s': %s expected, got %s", field, expected, got));
 }
 
-/* The record table at `at` -> cells; pushes TCB_FIELDS values, which keep the cells' bytes alive. */
-static void read_cells(lua_State *L, int at, int arg, int index, const options *o, tcb_cell cells[TCB_FIELDS]) {
+void l_readcell(lua_State *L, int arg, int index, tcb_field field, tcb_dialect dialect, tcb_cell *cell) {
+  const char *name = tcb_rules[field].name[dialect];
+  *cell = (tcb_cell){ .is_int = 0 };
+  if (lua_isnil(L, -1)) return;
+  if (tcb_rules[field].type == TCB_TYPE_INSTANT) {
+    lua_Number n = lua_tonumber(L, -1);
+    if (lua_type(L, -1) != LUA_TNUMBER || n != floor(n) || fabs(n) > 9e15) wrong_type(L, arg, index, name, "epoch milliseconds");
+    cell->n = (int64_t)n, cell->is_int = 1;
+  } else {
+    if (lua_type(L, -1) != LUA_TSTRING) wrong_type(L, arg, index, name, "a string");
+    cell->text.data = lua_tolstring(L, -1, &cell->text.len);
+  }
+}
+
+void l_readcells(lua_State *L, int at, int arg, int index, tcb_dialect dialect, tcb_text label, tcb_cell cells[TCB_FIELDS]) {
   luaL_checkstack(L, TCB_FIELDS + 4, "too many values");
-  refuse_other_dialect(L, at, arg, o->dialect);
+  refuse_other_dialect(L, at, arg, dialect);
   for (int i = 0; i < TCB_FIELDS; i++) {
-    const char *name = tcb_rules[i].name[o->dialect];
-    tcb_cell *cell = &cells[i];
-    *cell = (tcb_cell){ .is_int = 0 };
-    lua_getfield(L, at, name);
-    if (lua_isnil(L, -1)) {
-      if (i == TCB_LABEL) cell->text = o->label;
-    } else if (tcb_rules[i].type == TCB_TYPE_INSTANT) {
-      lua_Number n = lua_tonumber(L, -1);
-      if (lua_type(L, -1) != LUA_TNUMBER || n != floor(n) || fabs(n) > 9e15) wrong_type(L, arg, index, name, "epoch milliseconds");
-      cell->n = (int64_t)n, cell->is_int = 1;
-    } else {
-      if (lua_type(L, -1) != LUA_TSTRING) wrong_type(L, arg, index, name, "a string");
-      cell->text.data = lua_tolstring(L, -1, &cell->text.len);
-    }
+    lua_getfield(L, at, tcb_rules[i].name[dialect]);
+    l_readcell(L, arg, index, (tcb_field)i, dialect, &cells[i]);
+    if (i == TCB_LABEL && lua_isnil(L, -1)) cells[i].text = label;
   }
 }
 
@@ -110,20 +111,24 @@ static int push_fault(lua_State *L, const tcb_fault *fault, int index, tcb_diale
 static int read_record(lua_State *L, int at, int arg, int index, const options *o, tcb_record *record, tcb_fault *fault) {
   tcb_cell cells[TCB_FIELDS];
   tcb_fault faults[TCB_FAULTS_MAX];
-  read_cells(L, at, arg, index, o, cells);
+  l_readcells(L, at, arg, index, o->dialect, o->label, cells);
   int n = tcb_record_check(&o->check, cells, record, faults);
   if (n > 0) *fault = faults[0];
   return n == 0;
 }
 
-static void push_record(lua_State *L, const tcb_record *r, tcb_dialect dialect) {
+void l_pushfield(lua_State *L, const tcb_record *r, int field) {
+  if (field == TCB_CALLER || field == TCB_RECEIVER) lua_pushlstring(L, r->number[field], r->number_len[field]);
+  else if (field == TCB_STARTS_AT) l_pushint(L, r->starts_at);
+  else if (field == TCB_ENDS_AT) l_pushint(L, r->ends_at);
+  else if (r->text[field].data) lua_pushlstring(L, r->text[field].data, r->text[field].len);
+  else lua_pushnil(L);
+}
+
+void l_pushrecord(lua_State *L, const tcb_record *r, tcb_dialect dialect) {
   lua_createtable(L, 0, TCB_FIELDS);
   for (int i = 0; i < TCB_FIELDS; i++) {
-    if (i == TCB_CALLER || i == TCB_RECEIVER) lua_pushlstring(L, r->number[i], r->number_len[i]);
-    else if (i == TCB_STARTS_AT) l_pushint(L, r->starts_at);
-    else if (i == TCB_ENDS_AT) l_pushint(L, r->ends_at);
-    else if (r->text[i].data) lua_pushlstring(L, r->text[i].data, r->text[i].len);
-    else continue;
+    l_pushfield(L, r, i);
     lua_setfield(L, -2, tcb_rules[i].name[dialect]);
   }
 }
@@ -136,7 +141,7 @@ static int record_check(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, 2, &o);
   if (!read_record(L, 1, 1, 0, &o, &record, &fault)) return push_fault(L, &fault, 0, o.dialect);
-  push_record(L, &record, o.dialect);
+  l_pushrecord(L, &record, o.dialect);
   return 1;
 }
 

@@ -2,8 +2,6 @@
    path (core/rows.h); all others go the plain way here, which is the reference. */
 #include "core/feed_priv.h"
 
-#define CHECKPOINT_VERSION 1
-
 #define BUFFERS 11
 static void buffers(tcb_feed *f, tcb_buf *all[BUFFERS]) {
   tcb_batch *b = &f->batch;
@@ -46,6 +44,7 @@ void tcb_feed_free(tcb_feed *f) {
   tcb_reader_free(f->reader);
   tcb_free(f->ctx, f->block, f->block_bytes);
   tcb_free(f->ctx, f->cells, f->cells_cap * sizeof *f->cells);
+  tcb_free(f->ctx, f->names, f->columns * sizeof *f->names);
   tcb_free(f->ctx, f->exclude.slots, f->exclude.cap * sizeof *f->exclude.slots);
   tcb_free(f->ctx, f, sizeof *f);
 }
@@ -54,12 +53,12 @@ void tcb_feed_free(tcb_feed *f) {
 
 static void batch_clear(tcb_batch *b) {
   b->body.len = b->spans.len = b->hashes.len = b->refused.len = b->notes.len = 0;
-  b->count = b->refused_count = b->excluded_count = b->first_line = b->last_line = 0;
+  b->count = b->refused_count = b->excluded_count = b->dropped_count = b->split_count = b->first_line = b->last_line = 0;
   b->min_starts_at = b->min_ends_at = INT64_MAX;
   b->max_starts_at = b->max_ends_at = INT64_MIN;
 }
 
-static tcb_status batch_begin(tcb_feed *f, int64_t now_ms, tcb_err *err) {
+tcb_status tcb_feed_begin(tcb_feed *f, int64_t now_ms, tcb_err *err) {
   const char *before = tcb_dialects[f->plan.dialect].before;
   batch_clear(&f->batch);
   f->batch.now_ms = now_ms;
@@ -70,7 +69,7 @@ static tcb_status batch_begin(tcb_feed *f, int64_t now_ms, tcb_err *err) {
   return status == TCB_OK ? tcb_carry_take(f, err) : status;
 }
 
-static tcb_status batch_end(tcb_feed *f, tcb_err *err) {
+tcb_status tcb_feed_finish(tcb_feed *f, tcb_err *err) {
   const char *after = tcb_dialects[f->plan.dialect].after;
   f->is_open = 0;
   if (f->batch.count == 0) return TCB_OK;
@@ -136,7 +135,8 @@ static tcb_status take_record(tcb_feed *f, const tcb_record *record, const tcb_c
   tcb_status status = tcb_record_encode(record, f->plan.dialect, f->plan.plus, body, err);
   if (status == TCB_OK) status = tcb_buf_add(body, ",", 1, err);
   if (status != TCB_OK) return status;
-  if (!f->to_carry && tcb_feed_hash_take(f, taken.hash)) return tcb_feed_count(f, &taken, err);
+  int has_room = !f->to_carry && f->batch.count < f->plan.batch_max;
+  if (has_room && tcb_feed_hash_take(f, taken.hash)) return tcb_feed_count(f, &taken, err);
   status = tcb_carry_add(f, &taken, body->data + from, body->len - from, err);
   body->len = from;
   return status;
@@ -146,28 +146,31 @@ static tcb_fault csv_fault(tcb_why why, size_t count) {
   return (tcb_fault){ TCB_FAULT_CSV, TCB_FIELD_NONE, (uint8_t)why, (int64_t)count };
 }
 
+/* A record of the row at hand, checked against everything but the rules: the exclude list, and the keys of the batch. */
+static tcb_status accept(tcb_feed *f, const tcb_record *record, const tcb_csv_row *row, tcb_err *err) {
+  if (!tcb_feed_is_excluded(f, record->number[TCB_RECEIVER])) return take_record(f, record, row, err);
+  const tcb_fault fault = { TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
+  return refuse(f, &fault, 1, err);
+}
+
 static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
   tcb_cell fields[TCB_FIELDS];
-  tcb_record record;
   tcb_fault faults[TCB_FAULTS_MAX];
-  if (row->why != TCB_WHY_NONE) {
-    faults[0] = csv_fault(row->why, row->count);
-    return refuse(f, faults, 1, err);
-  }
-  if (row->count != f->columns) {
-    faults[0] = csv_fault(row->count < f->columns ? TCB_CSV_FEW : TCB_CSV_MANY, row->count);
+  if (row->why != TCB_WHY_NONE || row->count != f->columns) {
+    tcb_why why = row->why != TCB_WHY_NONE ? row->why : row->count < f->columns ? TCB_CSV_FEW : TCB_CSV_MANY;
+    faults[0] = csv_fault(why, row->count);
     return refuse(f, faults, 1, err);
   }
   tcb_status status = tcb_plan_fields(&f->plan, f->cells, row->count, fields, err);
   if (status != TCB_OK) return status;
   f->plan.check.now_ms = f->batch.now_ms;
-  int count = tcb_record_check(&f->plan.check, fields, &record, faults);
+  int count = tcb_record_check(&f->plan.check, fields, &f->record, faults);
   if (count > 0) return refuse(f, faults, count, err);
-  if (tcb_feed_is_excluded(f, record.number[TCB_RECEIVER])) {
-    faults[0] = (tcb_fault){ TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
-    return refuse(f, faults, 1, err);
-  }
-  return take_record(f, &record, row, err);
+  if (!f->has_hook) return accept(f, &f->record, row, err);
+  f->is_row = 1;
+  f->row = *row;
+  f->row_puts = 0;
+  return TCB_OK;
 }
 
 static void advance(tcb_feed *f, size_t bytes, size_t lines) {
@@ -184,7 +187,50 @@ static tcb_status one_row(tcb_feed *f, tcb_err *err) {
   if (f->offset + (int64_t)len >= f->limit) len = (size_t)(f->limit - f->offset), is_last = 1;
   if (!tcb_csv_next(f->delimiter, f->in, len, is_last, f->cells, f->cells_cap, &row)) return TCB_AGAIN;
   tcb_status status = row.count > 0 ? examine(f, &row, err) : TCB_OK;
-  if (status == TCB_OK) advance(f, row.bytes, row.lines);
+  if (status == TCB_OK && !f->is_row) advance(f, row.bytes, row.lines);
+  return status;
+}
+
+/* The hook is done with the row at hand. */
+static void leave_row(tcb_feed *f) {
+  if (f->row_puts == 0) f->batch.dropped_count++;
+  else f->batch.split_count += f->row_puts - 1;
+  f->is_row = 0;
+  advance(f, f->row.bytes, f->row.lines);
+}
+
+tcb_status tcb_feed_put(tcb_feed *f, const tcb_cell cells[TCB_FIELDS], tcb_err *err) {
+  tcb_record record;
+  tcb_fault faults[TCB_FAULTS_MAX];
+  int count = tcb_record_check(&f->plan.check, cells, &record, faults);
+  f->row_puts++;
+  return count > 0 ? refuse(f, faults, count, err) : accept(f, &record, &f->row, err);
+}
+
+void tcb_feed_hook(tcb_feed *f, int on) {
+  f->has_hook = on;
+}
+
+const tcb_record *tcb_feed_record(const tcb_feed *f) {
+  return f->is_row ? &f->record : NULL;
+}
+
+int64_t tcb_feed_line(const tcb_feed *f) {
+  return f->line;
+}
+
+tcb_dialect tcb_feed_dialect(const tcb_feed *f) {
+  return f->shape.dialect;
+}
+
+tcb_status tcb_feed_cell(const tcb_feed *f, const char *name, size_t len, tcb_buf *scratch, tcb_text *out, tcb_err *err) {
+  int column = tcb_feed_column(f, name, len, NULL);
+  *out = (tcb_text){ NULL, 0 };
+  if (column < 0) return TCB_OK;
+  const tcb_csv_cell *cell = &f->cells[column];
+  scratch->len = 0;
+  tcb_status status = tcb_buf_reserve(scratch, (size_t)cell->len + 1, err);
+  if (status == TCB_OK) *out = tcb_csv_text(cell, scratch->data);
   return status;
 }
 
@@ -193,7 +239,7 @@ static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err 
   tcb_batch *b = &f->batch;
   tcb_rows *r = &f->rows;
   *taken = 0;
-  if (f->build == NULL || !r->is_usable || f->to_carry) return TCB_OK;
+  if (f->build == NULL || !r->is_usable || f->to_carry || f->has_hook) return TCB_OK;
   tcb_status status = tcb_buf_reserve(&b->body, TCB_ROW_JSON, err);
   if (status == TCB_OK) status = tcb_buf_reserve(&b->hashes, 8 * (size_t)most, err);
   if (status == TCB_OK && f->wants_notes) status = tcb_buf_reserve(&b->notes, (size_t)most * sizeof(tcb_sighting), err);
@@ -227,8 +273,7 @@ static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err 
   return TCB_OK;
 }
 
-/* Takes up to `most` rows. TCB_AGAIN: the next one is not all here. */
-static tcb_status some_rows(tcb_feed *f, int64_t most, tcb_err *err) {
+tcb_status tcb_feed_rows(tcb_feed *f, int64_t most, tcb_err *err) {
   int64_t taken;
   tcb_status status = plain_rows(f, most, &taken, err);
   return status == TCB_OK && taken == 0 ? one_row(f, err) : status;
@@ -239,7 +284,7 @@ static tcb_status rows(tcb_feed *f, tcb_err *err) {
   tcb_status status = TCB_OK;
   while (f->batch.count < f->plan.batch_max) {
     if (tcb_carry_is_full(f) || f->batch.refused.len >= TCB_REFUSED_BYTES) return TCB_OK;
-    if ((status = some_rows(f, f->plan.batch_max - f->batch.count, err)) != TCB_OK) return status;
+    if ((status = tcb_feed_rows(f, f->plan.batch_max - f->batch.count, err)) != TCB_OK || f->is_row) return status;
   }
   return TCB_OK;
 }
@@ -248,7 +293,8 @@ tcb_status tcb_feed_next(tcb_feed *f, int64_t now_ms, int flush, tcb_feed_result
   tcb_status status = tcb_feed_start(f, err);
   *result = TCB_FEED_WAIT;
   if (status == TCB_AGAIN) return TCB_OK;
-  if (status == TCB_OK && !f->is_open) status = batch_begin(f, now_ms, err);
+  if (f->is_row) leave_row(f);
+  if (status == TCB_OK && !f->is_open) status = tcb_feed_begin(f, now_ms, err);
   while (status == TCB_OK) {
     status = rows(f, err);
     if (status == TCB_OK) break;
@@ -262,9 +308,13 @@ tcb_status tcb_feed_next(tcb_feed *f, int64_t now_ms, int flush, tcb_feed_result
     }
   }
   if (status != TCB_OK && status != TCB_NOT_FOUND && status != TCB_AGAIN) return status;
+  if (f->is_row) {
+    *result = TCB_FEED_ROW;
+    return TCB_OK;
+  }
   int is_over = status == TCB_NOT_FOUND && f->batch.count == 0;
   *result = f->batch.count > 0 ? TCB_FEED_BATCH : is_over ? TCB_FEED_END : TCB_FEED_REFUSED;
-  return batch_end(f, err);
+  return tcb_feed_finish(f, err);
 }
 
 void tcb_feed_watch(tcb_feed *f, int notes, int all_faults) {
@@ -274,91 +324,6 @@ void tcb_feed_watch(tcb_feed *f, int notes, int all_faults) {
 
 tcb_batch *tcb_feed_batch(tcb_feed *f) {
   return &f->batch;
-}
-
-/* Going back. */
-
-static tcb_status go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err) {
-  int64_t ahead = offset - f->offset;
-  if (ahead >= 0 && ahead <= f->in_end - f->in) f->in += ahead;
-  else {
-    tcb_status status = f->reader->seek(f->reader, offset, err);
-    if (status != TCB_OK) return status;
-    f->in = f->in_end = f->block + f->head;
-    memset(f->in_end, 0, TCB_SLACK);
-    f->at_end = 0;
-  }
-  f->offset = offset;
-  f->line = line;
-  return TCB_OK;
-}
-
-static int64_t taken_so_far(const tcb_feed *f) {
-  return f->batch.count + (int64_t)(f->carry.records.len / sizeof(tcb_taken));
-}
-
-/* Takes the `records` rows of a span into the open batch, or into what waits for the next one. */
-static tcb_status span_rows(tcb_feed *f, const tcb_span *span, tcb_err *err) {
-  int64_t before = taken_so_far(f);
-  tcb_status status = go_to(f, span->offset, span->line, err);
-  f->limit = span->offset + span->bytes;
-  while (status == TCB_OK && f->offset < f->limit) {
-    int64_t left = span->records - (taken_so_far(f) - before);
-    status = left > 0 ? some_rows(f, left, err) : TCB_NOT_FOUND;
-    if (status == TCB_AGAIN) status = f->at_end ? TCB_NOT_FOUND : tcb_feed_fill(f, err);
-    if (status == TCB_NOT_FOUND && f->in < f->in_end && f->at_end) status = TCB_OK;
-  }
-  f->limit = INT64_MAX;
-  if (status != TCB_OK && status != TCB_NOT_FOUND) return status;
-  if (f->offset == span->offset + span->bytes && taken_so_far(f) - before == span->records && f->batch.refused_count == 0) return TCB_OK;
-  return tcb_fail(err, TCB_E_INPUT, "the input has changed: the records of line %lld are not there any more", (long long)span->line);
-}
-
-tcb_status tcb_feed_rebuild(tcb_feed *f, const char *spans, size_t len, tcb_err *err) {
-  tcb_spans_reader reader = { .at = spans, .last = spans + len };
-  tcb_span span;
-  int more;
-  tcb_status status = tcb_feed_start(f, err);
-  if (status == TCB_AGAIN) return tcb_fail(err, TCB_E_INPUT, "a pipe cannot be read again");
-  f->carry.records.len = f->carry.json.len = 0;
-  if (status == TCB_OK) status = batch_begin(f, INT64_MIN, err);
-  while (status == TCB_OK && (more = tcb_spans_next(&reader, &span)) != 0) {
-    if (more < 0) status = tcb_fail(err, TCB_E_STORE, "input ranges of a batch cannot be read: the journal is damaged");
-    else status = span_rows(f, &span, err);
-  }
-  return status == TCB_OK ? batch_end(f, err) : status;
-}
-
-tcb_status tcb_feed_checkpoint(const tcb_feed *f, tcb_buf *out, tcb_err *err) {
-  tcb_status status = tcb_buf_reserve(out, 4 * TCB_VARINT_MAX, err);
-  if (status != TCB_OK) return status;
-  out->data[out->len++] = CHECKPOINT_VERSION;
-  out->len += tcb_varint_put(out->data + out->len, (uint64_t)f->offset);
-  out->len += tcb_varint_put(out->data + out->len, (uint64_t)f->line);
-  return tcb_carry_spans(f, out, err);
-}
-
-tcb_status tcb_feed_resume(tcb_feed *f, const char *checkpoint, size_t len, tcb_err *err) {
-  const char *at = checkpoint + 1, *last = checkpoint + len;
-  uint64_t offset, line;
-  size_t n = len > 1 && checkpoint[0] == CHECKPOINT_VERSION ? tcb_varint_get(at, last, &offset) : 0;
-  if (n) at += n, n = tcb_varint_get(at, last, &line);
-  if (n == 0) return tcb_fail(err, TCB_E_STORE, "a place in the input cannot be read: the journal is damaged, or of another version");
-  tcb_spans_reader reader = { .at = at + n, .last = last };
-  tcb_span span;
-  int more;
-  tcb_status status = tcb_feed_start(f, err);
-  if (status == TCB_AGAIN) return tcb_fail(err, TCB_E_INPUT, "a pipe cannot be continued");
-  f->carry.records.len = f->carry.json.len = 0;
-  if (status == TCB_OK) status = batch_begin(f, INT64_MIN, err);
-  f->to_carry = 1;
-  while (status == TCB_OK && (more = tcb_spans_next(&reader, &span)) != 0) {
-    if (more < 0) status = tcb_fail(err, TCB_E_STORE, "a place in the input cannot be read: the journal is damaged");
-    else status = span_rows(f, &span, err);
-  }
-  f->to_carry = 0;
-  f->is_open = 0;
-  return status == TCB_OK ? go_to(f, (int64_t)offset, (int64_t)line, err) : status;
 }
 
 uint64_t tcb_body_hash(const char *body, size_t len) {

@@ -28,6 +28,8 @@ typedef struct {
   int64_t count;                    /* records */
   int64_t refused_count;            /* rows refused, without the excluded ones */
   int64_t excluded_count;           /* rows whose receiver is on the exclude list; they are in `refused` too */
+  int64_t dropped_count;            /* with a hook: rows it made no record of */
+  int64_t split_count;              /* with a hook: records more than rows */
   int64_t first_line, last_line;    /* of its records; 0: none */
   int64_t min_starts_at, max_starts_at, min_ends_at, max_ends_at;
   int64_t now_ms;                   /* the instant that its time rules used */
@@ -37,6 +39,7 @@ typedef struct {
 typedef enum {
   TCB_FEED_BATCH,                   /* a batch with at least one record */
   TCB_FEED_REFUSED,                 /* no record, but many refusals: take them and call again */
+  TCB_FEED_ROW,                     /* with a hook: a row is at hand, see tcb_feed_hook */
   TCB_FEED_WAIT,                    /* a pipe has nothing yet */
   TCB_FEED_END                      /* no record any more; the last refusals are in the batch */
 } tcb_feed_result;
@@ -54,6 +57,18 @@ tcb_batch *tcb_feed_batch(tcb_feed *feed);
 
 /* With `notes` every record that is read is noted; with `all_faults` a row that breaks several rules has a refusal for each of them. */
 void tcb_feed_watch(tcb_feed *feed, int notes, int all_faults);
+
+/* With a hook tcb_feed_next comes back for every valid row; tcb_feed_put then makes records of it: none drops the row, several split it.
+   The next tcb_feed_next goes on behind it. */
+void tcb_feed_hook(tcb_feed *feed, int on);
+/* The row at hand; valid until the next tcb_feed_next. */
+const tcb_record *tcb_feed_record(const tcb_feed *feed);
+int64_t tcb_feed_line(const tcb_feed *feed);
+/* A cell of it, by the column's name in the header; data NULL: no such column. `scratch` keeps the text. */
+tcb_status tcb_feed_cell(const tcb_feed *feed, const char *name, size_t len, tcb_buf *scratch, tcb_text *out, tcb_err *err);
+/* Makes a record of the row at hand: checked again, refused in the row's name when it breaks a rule. */
+tcb_status tcb_feed_put(tcb_feed *feed, const tcb_cell cells[TCB_FIELDS], tcb_err *err);
+tcb_dialect tcb_feed_dialect(const tcb_feed *feed);
 
 /* Where to go on behind the last batch: opaque bytes. */
 tcb_status tcb_feed_checkpoint(const tcb_feed *feed, tcb_buf *out, tcb_err *err);

@@ -62,24 +62,28 @@ tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err) {
 
 /* The header. */
 
-typedef struct { tcb_feed *f; int is_ambiguous; char name[64]; } lookup;
-
-static int find_column(void *ud, const char *name, size_t len) {
-  lookup *l = ud;
-  const tcb_feed *f = l->f;
+int tcb_feed_column(const tcb_feed *f, const char *name, size_t len, int *ambiguous) {
   char scratch[256];
+  const char *p = f->header.data;
   int found = -1;
   for (int pass = 0; pass < 2 && found < 0; pass++)        /* as written first, then regardless of case and the like */
     for (size_t i = 0; i < f->columns; i++) {
-      if (f->cells[i].len > sizeof scratch) continue;
-      tcb_text t = tcb_csv_text(&f->cells[i], scratch);
+      const tcb_csv_cell cell = { p + f->names[i].at, f->names[i].len, f->names[i].doubled };
+      if (cell.len > sizeof scratch) continue;
+      tcb_text t = tcb_csv_text(&cell, scratch);
       if (pass == 0 ? t.len != len || memcmp(t.data, name, len) != 0 : !tcb_column_same(t.data, t.len, name, len)) continue;
-      if (found >= 0 && !l->is_ambiguous) {
-        l->is_ambiguous = 1;
-        snprintf(l->name, sizeof l->name, "%.*s", (int)(len < 60 ? len : 60), name);
-      }
+      if (found >= 0 && ambiguous) *ambiguous = 1;
       if (found < 0) found = (int)i;
     }
+  return found;
+}
+
+typedef struct { const tcb_feed *f; int is_ambiguous; char name[64]; } lookup;
+
+static int find_column(void *ud, const char *name, size_t len) {
+  lookup *l = ud;
+  int was = l->is_ambiguous, found = tcb_feed_column(l->f, name, len, &l->is_ambiguous);
+  if (l->is_ambiguous && !was) snprintf(l->name, sizeof l->name, "%.*s", (int)(len < 60 ? len : 60), name);
   return found;
 }
 
@@ -105,10 +109,13 @@ static tcb_status keep_header(tcb_feed *f, tcb_csv_row *row, tcb_err *err) {
   if (!tcb_csv_next(f->delimiter, f->header.data, f->header.len, 1, NULL, 0, row) || row->why != TCB_WHY_NONE)
     return tcb_fail(err, TCB_E_INPUT, "line %lld, the header: %s", (long long)f->line, tcb_why_text(row->why));
   if (row->count > TCB_COLUMNS_MAX) return tcb_fail(err, TCB_E_INPUT, "the header has %zu columns; at most %d are read", row->count, TCB_COLUMNS_MAX);
-  f->cells = tcb_malloc(f->ctx, row->count * sizeof *f->cells);
-  if (f->cells == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the header");
   f->cells_cap = f->columns = row->count;
+  f->cells = tcb_malloc(f->ctx, f->columns * sizeof *f->cells);
+  f->names = tcb_malloc(f->ctx, f->columns * sizeof *f->names);
+  if (f->cells == NULL || f->names == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the header");
   tcb_csv_next(f->delimiter, f->header.data, f->header.len, 1, f->cells, f->cells_cap, row);
+  for (size_t i = 0; i < f->columns; i++)
+    f->names[i] = (tcb_name){ (uint32_t)(f->cells[i].data - f->header.data), f->cells[i].len, f->cells[i].doubled };
   return TCB_OK;
 }
 

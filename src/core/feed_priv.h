@@ -24,6 +24,8 @@ typedef struct {                      /* records whose key is in the open batch 
 
 typedef struct { uint64_t *slots; size_t cap, count; } tcb_exclude;     /* numbers as integers; 0: empty slot */
 
+typedef struct { uint32_t at, len; int doubled; } tcb_name;        /* a column's name, in the header's bytes */
+
 struct tcb_feed {
   tcb_ctx *ctx;
   tcb_reader *reader;
@@ -31,11 +33,16 @@ struct tcb_feed {
   tcb_buf shape_text;                 /* the shape's strings */
   tcb_plan plan;
   int is_started, is_open, at_end, to_carry;
-  int wants_notes, wants_all_faults;
+  int wants_notes, wants_all_faults, has_hook;
+  int is_row;                         /* with a hook: a row is at hand; these are its parts */
+  tcb_record record;
+  tcb_csv_row row;
+  int64_t row_puts;
   char delimiter;
   size_t columns;
   tcb_buf header;
-  tcb_csv_cell *cells;                /* of the header first, then of the row in hand */
+  tcb_name *names;                    /* of its columns */
+  tcb_csv_cell *cells;                /* of the row at hand */
   size_t cells_cap;
 
   char *block;                        /* head, piece, slack */
@@ -62,6 +69,9 @@ tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err);
 tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err);
 int tcb_feed_is_excluded(const void *feed, const char digits[16]);
 
+/* Index of a header's column; -1: none. `ambiguous` (may be NULL) is set when two columns have the name. */
+int tcb_feed_column(const tcb_feed *f, const char *name, size_t len, int *ambiguous);
+
 /* feed_carry.c */
 tcb_status tcb_carry_add(tcb_feed *f, const tcb_taken *taken, const char *json, size_t len, tcb_err *err);
 /* Puts what waits into the batch that was just opened, as far as keys allow. */
@@ -72,6 +82,12 @@ int tcb_carry_is_full(const tcb_feed *f);
 tcb_status tcb_carry_spans(const tcb_feed *f, tcb_buf *out, tcb_err *err);
 
 /* feed.c */
+/* Opens a batch whose records are valid at `now_ms`; what waits goes into it. */
+tcb_status tcb_feed_begin(tcb_feed *f, int64_t now_ms, tcb_err *err);
+/* Closes the open batch: its body and spans are whole. */
+tcb_status tcb_feed_finish(tcb_feed *f, tcb_err *err);
+/* Takes up to `most` rows. TCB_AGAIN: the next one is not all here. */
+tcb_status tcb_feed_rows(tcb_feed *f, int64_t most, tcb_err *err);
 /* Puts a hash into the open batch's set; 0: it is there already. */
 int tcb_feed_hash_take(tcb_feed *f, uint64_t hash);
 /* Counts a record whose text was appended to the body. */

@@ -103,7 +103,7 @@ function M.open(reader, shape, checkpoint, name)
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name,
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name, _each = nil, _row = nil,
     dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
@@ -118,7 +118,8 @@ function M.open(reader, shape, checkpoint, name)
 end
 
 --- The next batch: body (tcb.buf), count, spans, hashes, refused, refused_count, excluded_count, first_line, last_line, min_starts_at,
---- max_starts_at, min_ends_at, max_ends_at, now, checkpoint. Does not block.
+--- max_starts_at, min_ends_at, max_ends_at, now, checkpoint; with a hook dropped, split and keep (its body cannot be made again from the
+--- input). Does not block.
 ---@param now integer instant for the time rules, epoch ms
 ---@param flush boolean? give an unfinished batch when a pipe has no more just now
 ---@param pairs userdata? core.pairs that gets every record read, after :watch(true)
@@ -126,11 +127,45 @@ end
 ---@return "wait"|"refused"|"end"|tcb.Error|nil why "refused": many rows were refused, call again
 ---@return table? rest with "refused" and "end": refused, refused_count, excluded_count since the batch before
 function Feed:next(now, flush, pairs)
-  local b, why, rest = self._core:next(now, flush, table.remove(self._spare), pairs)
+  local spare = table.remove(self._spare)
+  local b, why, rest = self._core:next(now, flush, spare, pairs)
+  while why == "row" do
+    local ok, err = self:_hooked()
+    if not ok then return nil, err end
+    b, why, rest = self._core:next(now, flush, spare, pairs)
+  end
+  if not b and spare then self._spare[#self._spare + 1] = spare end
   self:_say()
   if not b then return nil, why, rest end
   b.checkpoint = self._core:checkpoint()
+  b.keep = self._each ~= nil
   return b
+end
+
+--- Sets the hook: each(r) for every row that keeps the rules. nil or true keeps it (with the fields that were set on `r`), false drops
+--- it, a table or a list of tables replaces it; what comes out is checked again. An error of the hook is raised by :next.
+--- `r` has the record's fields, the input's other columns and `line`; it is good for this call only (r:table() keeps the fields).
+function Feed:each(each)
+  self._each, self._row = each, self._core:row()
+  self._core:hook(true)
+end
+
+--- The hook's turn on the row at hand.
+function Feed:_hooked()
+  local row = self._row
+  local result = self._each(row)
+  if result == nil or result == true or result == row then return self._core:put(row) end
+  if result == false then return true end
+  if type(result) ~= "table" then error("the hook gave a " .. type(result) .. "; nil, a boolean, a record or a list of records is expected", 0) end
+  if result[1] == nil then
+    if next(result) == nil then return true end
+    return self._core:put(result)
+  end
+  for _, record in ipairs(result) do
+    local ok, err = self._core:put(record)
+    if not ok then return nil, err end
+  end
+  return true
 end
 
 --- Says once that the input is converted: a wrong guess shows on people's phones.
