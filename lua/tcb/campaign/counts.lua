@@ -49,7 +49,8 @@ function Counts:planned(item)
 end
 
 function Counts:refused(b)
-  self.now.refused, self.now.records, self.now.input = self.now.refused + b.refused_count, self.now.records + b.refused_count, self.now.input + b.refused_count
+  self:planned{ records = 0, generation = 0, refused_count = b.refused_count, dropped = (b.dropped or 0) + (b.excluded_count or 0),
+    split = b.split }
 end
 
 function Counts:sent(item)

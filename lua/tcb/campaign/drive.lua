@@ -113,6 +113,7 @@ function Drive:feed_items(batch)
   local feed, err = self.campaign.source:feed(shape, j:checkpoint())
   if not feed then return nil, err end
   self.feed = feed
+  if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end
   return function()
     while not self.run.stopped do
       local b, why, rest = feed:next(now(), false)
@@ -137,8 +138,9 @@ end
 --- Refusals without a batch behind them; at the end of the input the journal learns that it was read.
 function Drive:keep_refusals(feed, rest, is_end)
   local j, ok, err = self.journal, true, nil
-  if rest.refused ~= "" then
-    ok, err = j:add{ records = 0, refused = rest.refused, refused_count = rest.refused_count, dropped = rest.excluded_count,
+  local dropped = (rest.dropped or 0) + (rest.excluded_count or 0)
+  if rest.refused ~= "" or dropped > 0 then
+    ok, err = j:add{ records = 0, refused = rest.refused, refused_count = rest.refused_count, dropped = dropped, split = rest.split,
       checkpoint = feed.checkpoint and feed:checkpoint() or nil }
     self.counts:refused(rest)
   end
