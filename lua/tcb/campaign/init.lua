@@ -120,8 +120,8 @@ end
 ---@return tcb.Error? err the journal is complete all the same
 function Campaign:push(run)
   local o = options.run("campaign:push", self.options, run, 2)
-  if not self.client then error("campaign:push: the campaign was made without a client", 2) end
   if o.dry_run then return require("tcb.campaign.dry").run(self) end
+  if not self.client then error("campaign:push: the campaign was made without a client", 2) end
   return self:_with("push", true, function(j) return require("tcb.campaign.drive").push(self, j, o) end)
 end
 

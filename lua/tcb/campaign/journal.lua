@@ -130,7 +130,7 @@ end
 
 --- One more batch, or a row of refusals behind the last (b.records == 0). Sets b.seq.
 ---@param b table records, state, planned_at, starts_at, ends_at, last_ends_at, parent, generation, spans, hashes, origin, refused,
---- refused_count, dropped, split, checkpoint, body
+--- refused_count, dropped, split, checkpoint, kept_body
 function Journal:add(b)
   local ok, err = self:_touch()
   if not ok then return nil, err end
@@ -141,7 +141,7 @@ function Journal:add(b)
     if not ok then return nil, err end
   end
   ok, err = self:_run("input", seq, blob(b.spans), blob(b.hashes), blob(b.origin), blob(b.refused), b.refused_count or 0, b.dropped or 0,
-    b.split or 0, blob(b.checkpoint), blob(b.body))
+    b.split or 0, blob(b.checkpoint), blob(b.kept_body))
   if not ok then return nil, err end
   self._next, b.seq = seq + 1, seq
   return true
