@@ -323,6 +323,7 @@ function M.open(path, options)
   end
   if not options.readonly then
     ok, err = schema.upgrade(db, version)
+    if ok then ok, err = db:exec "PRAGMA cache_size=-256" end                 -- kB; what is written is hardly ever read again
     if not ok then return give_up(err) end
   end
   local self = setmetatable({ path = path, db = db, _lock = lock, _statements = {}, _dirty = false, _failed = nil, _next = 1,

@@ -49,16 +49,17 @@ CREATE TABLE batch (
 -- hashes: 8 bytes a record; refused: what was refused since the row before; checkpoint: where the input goes on behind it.
 -- origin: seq and position of each record in earlier batches, for records that are sent again. body: under a hook or a schedule,
 -- until its records are settled.
+-- What is short stands first: SQLite reads a row from its start.
 CREATE TABLE input (
   seq INTEGER PRIMARY KEY,
-  spans BLOB,
-  hashes BLOB,
-  origin BLOB,
-  refused BLOB,
   refused_count INTEGER NOT NULL DEFAULT 0,
   dropped INTEGER NOT NULL DEFAULT 0,
   split INTEGER NOT NULL DEFAULT 0,
   checkpoint BLOB,
+  refused BLOB,
+  spans BLOB,
+  origin BLOB,
+  hashes BLOB,
   body BLOB
 );
 
