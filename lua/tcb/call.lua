@@ -51,7 +51,7 @@ function M.new(options)
   local key = identity(conf)
   local account = accounts[key]
   if not account then
-    account = { outage = outage.new(), recovered = task.event() }
+    account = { outage = outage.new(), recovered = task.event(), watchers = {} }
     if not options.governor then
       local store, err = open_store(conf)
       if not store then return nil, err end
@@ -65,6 +65,10 @@ function M.new(options)
   self.account, self.governor = account, options.governor or account.governor
   return self
 end
+
+--- `fn(attempt)` is told of every request for a token of this account, whoever needed it, until `fn` is given to unwatch.
+function Caller:watch_mints(fn) self.account.watchers[fn] = true end
+function Caller:unwatch_mints(fn) self.account.watchers[fn] = nil end
 
 --- Tells the hooks and the log of a wait.
 function Caller:waits(o, seconds, why)
@@ -129,6 +133,9 @@ function Caller:send(call, attempt, o, request)
     core.log.write("debug", ("%s %s: %s in %.0f ms"):format(request.method, call, outcome, took_ms))
   end
   if self.on_attempt then self.on_attempt(attempt) end
+  if call == "token" then
+    for fn in pairs(self.account.watchers) do fn(attempt) end
+  end
   return res, err
 end
 

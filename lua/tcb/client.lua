@@ -26,16 +26,18 @@ function Client.__index(self, name)
   return Client[name]
 end
 
---- Makes the caller (token, pace, repeats) when the first request needs it.
+--- Makes the caller (token, pace, repeats) when the first request needs it. `caller()` gives it | nil, err.
 local function wire(conf)
   local caller
-  return { request = function(_, call, request)
-    if not caller then
-      local err
-      caller, err = require("tcb.call").new{ config = conf }
-      if not caller then return nil, err end
-    end
-    return caller:request(call, request)
+  local function need()
+    local err
+    if not caller then caller, err = require("tcb.call").new{ config = conf } end
+    return caller, err
+  end
+  return { caller = need, request = function(_, call, request)
+    local made, err = need()
+    if not made then return nil, err end
+    return made:request(call, request)
   end }
 end
 

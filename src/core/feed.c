@@ -326,6 +326,8 @@ tcb_batch *tcb_feed_batch(tcb_feed *f) {
   return &f->batch;
 }
 
+int64_t tcb_feed_offset(const tcb_feed *f) { return f->offset; }
+
 uint64_t tcb_body_hash(const char *body, size_t len) {
   return tcb_rows_find(NULL)->hash(body, len);
 }

@@ -72,6 +72,8 @@ tcb_dialect tcb_feed_dialect(const tcb_feed *feed);
 
 /* Where to go on behind the last batch: opaque bytes. */
 tcb_status tcb_feed_checkpoint(const tcb_feed *feed, tcb_buf *out, tcb_err *err);
+/* How far the input has been read: the offset behind the last row taken, of the bytes that the reader gives. */
+int64_t tcb_feed_offset(const tcb_feed *feed);
 tcb_status tcb_feed_resume(tcb_feed *feed, const char *checkpoint, size_t len, tcb_err *err);
 /* Makes the batch that `spans` describe once more. TCB_E_INPUT when the input does not hold these records any more. */
 tcb_status tcb_feed_rebuild(tcb_feed *feed, const char *spans, size_t len, tcb_err *err);

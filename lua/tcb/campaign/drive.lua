@@ -39,6 +39,17 @@ local function drive(c, j, o)
   return self
 end
 
+--- Requests for tokens count as the campaign's, whoever of the account needed them first.
+function Drive:watch_mints()
+  if not self.caller.caller then return true end
+  local caller, err = self.caller.caller()
+  if not caller then return nil, err end
+  local function on_mint(attempt) self.counts:attempt(attempt) end
+  caller:watch_mints(on_mint)
+  self.unwatch_mints = function() caller:unwatch_mints(on_mint) end
+  return true
+end
+
 --- Waits `seconds`, or until the run is stopped.
 function Drive:pause(seconds)
   if self.run.stopped then return end
@@ -114,10 +125,12 @@ function Drive:feed_items(batch)
   if not feed then return nil, err end
   self.feed = feed
   if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end
+  self:estimate(feed)
   return function()
     while not self.run.stopped do
       local b, why, rest = feed:next(now(), false)
       if b then
+        self.taken = self.taken + 1
         local item = items.of_feed(feed, b)
         self.counts:planned(item)
         self:wait_lead(item)
@@ -132,6 +145,18 @@ function Drive:feed_items(batch)
         return nil, why
       end
     end
+  end
+end
+
+--- Lets the run know how many batches are still to come: as the part read so far suggests, or, of a pipe, as many as came.
+function Drive:estimate(feed)
+  local from = feed.fraction and feed:fraction() or nil
+  self.taken = 0
+  self.fraction = function() return feed.fraction and feed:fraction() or nil end
+  self.run.to_come = function()
+    local read = self.fraction()
+    if not read or not from or read <= from then return self.taken end
+    return self.taken * (1 - read) / (read - from)
   end
 end
 
@@ -254,6 +279,8 @@ function Drive:push_all()
     if not ok then return nil, err end
   end
   local enough
+  local waiting = self.counts.before.waiting / self.shape.batch
+  self.run.to_come = function() return waiting - self.run.handed_out end
   ok, enough = self:send_all(self:journal_items())
   if ok and not enough and j.header.input_done ~= 1 then
     local next_item
@@ -302,6 +329,7 @@ end
 
 local function finish(self, ok, err)
   self:over()
+  if self.unwatch_mints then self.unwatch_mints() end
   if self.feed then self.feed:close() end
   if self.campaign.source and self.campaign.source.close then self.campaign.source:close() end
   local done, failed = self.journal:durable()
@@ -314,6 +342,8 @@ function M.push(c, j, o)
   local ok, err = recover(j)
   if not ok then return nil, err end
   local self = drive(c, j, o)
+  ok, err = self:watch_mints()
+  if not ok then return nil, err end
   self:new_run()
   self:tick()
   return finish(self, self:push_and_wait())
@@ -324,6 +354,8 @@ function M.reconcile(c, j, o)
   local ok, err = recover(j)
   if not ok then return nil, err end
   local self = drive(c, j, o)
+  ok, err = self:watch_mints()
+  if not ok then return nil, err end
   self:new_run()
   self:tick()
   ok, err = self:settle(nil, o.timeout_s)

@@ -148,13 +148,19 @@ function Push:failed(item, err)
   return true
 end
 
+--- Batches that wait to be sent, this one included, as far as is known: the account gets as many tokens as they need.
+function Push:demand()
+  return math.max(1, math.ceil(1 + (self.to_come and self.to_come() or 0)))
+end
+
 --- Sends one batch until it is accepted, expired, in doubt, rejected, or the run stops.
 function Push:send(item, slot)
   local pause = PAUSE_FIRST_S
   while not self.stopped do
     local sent_at
     local res, err = self.caller:request("push", {
-      body = item.body, count = item.left or item.records, deadline_s = self:deadline(),
+      body = item.body, count = item.left or item.records, deadline_s = self:deadline(), demand = self:demand(),
+      need_by_us = mono() + math.max(0, item.starts_at - now()) * 1000,
       before = function() return self:before(item, slot) end,
       after = function(attempt)
         sent_at = attempt.sent_at
@@ -198,6 +204,7 @@ function Push:start(item)
   while self.in_flight >= self.in_flight_max and not self.stopped do self.room:wait() end
   if self.stopped then return item:release() end
   local slot = task.event()
+  self.handed_out = self.handed_out + 1
   self.in_flight = self.in_flight + 1
   local t = task.spawn(function()
     local ok, err = pcall(self.send, self, item, slot)
@@ -245,7 +252,7 @@ end
 ---@param fields table journal, caller, items (iterator), counts, hooks, in_doubt, strict, patience_s, deadline_s, max_records, unlimited
 function M.new(fields)
   local self = setmetatable({
-    in_flight = 0, begun = 0, enough = nil, room = task.event(), unsent = {}, stopped = nil, stop_err = nil, succeeded_us = mono(), rejections = 0,
+    in_flight = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil, stop_err = nil, succeeded_us = mono(), rejections = 0,
     in_flight_max = fields.unlimited and IN_FLIGHT_UNLIMITED or IN_FLIGHT,
   }, Push)
   for k, v in pairs(fields) do self[k] = v end

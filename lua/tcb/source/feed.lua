@@ -211,6 +211,12 @@ function Feed:watch(notes, all_faults) self._core:watch(notes, all_faults) end
 function Feed:path(name) return self._core:path(name) end
 --- The descriptor to wait on after "wait"; nil for files.
 function Feed:fd() return self._core:fd() end
+--- How much of the input has been taken, 0..1; nil for a pipe, and where the file's size does not tell (compressed input).
+function Feed:fraction()
+  local size = self.identity and self.identity.size
+  local fraction = size and size > 0 and self._core:offset() / size
+  return fraction and fraction <= 1 and fraction or nil
+end
 function Feed:close() self._core:close() end
 
 return M
