@@ -121,7 +121,7 @@ test-deps: ## install what the suite needs as well; FOR=soak: what `make soak` n
 
 demo: deps ## a campaign of 5,000 rows against the sandbox: no account, no network
 	@$(MAKE) --no-print-directory -s build/tcb modules
-	@build/tcb --sandbox examples/campaign.lua
+	@TCB_CLOCK=2026-12-01T06:00:00Z build/tcb --sandbox examples/campaign.lua
 
 test: test-deps ## the suite, on every Lua
 	@$(MAKE) --no-print-directory -s all runners
