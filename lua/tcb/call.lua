@@ -28,9 +28,10 @@ local function identity(conf)
   return table.concat(parts, "\n")
 end
 
-local function open_store(conf)
+local function open_store(conf, runtime)
   if conf.store == "memory" then return require("tcb.store.memory").new() end
-  if type(conf.store) == "table" then return conf.store end        -- a runtime's own
+  if type(conf.store) == "table" then return conf.store end        -- one of the program's own
+  if runtime.store then return runtime.store(conf.base_url, conf.account) end       -- nginx: shared by its workers
   local file = require "tcb.store.file"
   if not conf.state_dir then
     return errors.fail("config", "there is no folder for the account's state: the environment names no home",
@@ -53,7 +54,7 @@ function M.new(options)
   if not account then
     account = { outage = outage.new(), recovered = task.event(), watchers = {} }
     if not options.governor then
-      local store, err = open_store(conf)
+      local store, err = open_store(conf, options.runtime or require("tcb.runtime").current())
       if not store then return nil, err end
       account.governor = governor.new{
         limits = conf.limits, tokens = conf.from and conf.from.tokens and conf.tokens or nil, store = store, key_id = conf.key_id,

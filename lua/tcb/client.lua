@@ -169,6 +169,16 @@ function Client:batch(id)
   return require("tcb.batch").new(self._wire, self._conf.dialect == "v1" and "v1_status" or "status", id)
 end
 
+--- The account's budget as this machine knows it: asks nobody outside, and may block for microseconds on the state file.
+---@return { tokens: table[], mints_left: integer?, next_mint_at: integer?, paused_until: integer? }? limits tokens: { id, minted_at,
+--- ends_at, usable, push_used, personalise_used }; instants in ms
+---@return tcb.Error? err
+function Client:limits()
+  local caller, err = self._wire.caller()
+  if not caller then return nil, err end
+  return caller.governor:status()
+end
+
 --- Any other call of the service, with the account's token, pace and error handling. Only GET and HEAD are repeated after a failure
 -- that may have reached the service.
 ---@param request { method: string, path: string, query: table?, body: table|string|nil } path below the base URL; `{client}` in it

@@ -155,7 +155,7 @@ local function grow(self, count)
   for _ = 1, count do
     local n = begin_mint(self, true)
     if not n then return end
-    task.spawn(function()
+    task.background(function()
       local ok, err = send_mint(self, n)
       if not ok then core.log.write("warn", "cannot mint another token: " .. tostring(err)) end
     end)
@@ -194,25 +194,35 @@ local function wait_for(self, us, why, o)
   return true
 end
 
+--- Asks the state for permission to send one request of `class`.
+local function propose(self, class, o, queue)
+  local demand = math.max(1, math.floor(o.demand or (queue and queue.n) or 1))
+  local waited = queue and queue.since_us and mono() - queue.since_us or 0
+  return self:update(function(state)
+    return state:take(class, demand, o.demand ~= nil, waited, self.pool, self.keep_reserve, o.need_by_us, self.hold_us)
+  end)
+end
+
+--- What a caller gets; `more`: tokens the pool should grow by.
+local function granted(self, class, more, token, token8, n, slot, minted_us)
+  if not self.secrets[token8] then
+    self.secrets[token8] = true
+    core.log.secret(token)
+  end
+  if more > 0 then grow(self, more) end
+  return { token = token, token8 = token8, n = n, slot = slot, minted_us = minted_us, class = class, taken_us = mono() }
+end
+
 --- The first of its queue asks until it has its grant.
 local function ask(self, class, o, queue)
   local failures, refusals = self.mints_failed, o.refusals or self.refusals
   while true do
     if self.refusals > refusals then return nil, self.refusal end
-    local demand = math.max(1, math.floor(o.demand or (queue and queue.n) or 1))
-    local waited = queue and queue.since_us and mono() - queue.since_us or 0
-    local action, more, a, b, c, d, e = self:update(function(state)
-      return state:take(class, demand, o.demand ~= nil, waited, self.pool, self.keep_reserve, o.need_by_us, self.hold_us)
-    end)
+    local action, more, a, b, c, d, e = propose(self, class, o, queue)
     if not action then return nil, more end
     local ok, err = true, nil
     if action == "grant" then
-      if not self.secrets[b] then
-        self.secrets[b] = true
-        core.log.secret(a)
-      end
-      if more > 0 then grow(self, more) end
-      return { token = a, token8 = b, n = c, slot = d, minted_us = e, class = class, taken_us = mono() }
+      return granted(self, class, more, a, b, c, d, e)
     elseif action == "wait" then
       if more > 0 then grow(self, more) end
       if b == "slot" and queue then queue.since_us = queue.since_us or mono() end
@@ -266,14 +276,8 @@ local function queue_up(self, class, o, queue, ticket)
   return ask(self, class, o, queue)
 end
 
---- Permission to send one request of `class` ("push", "personalise", nil: any other call) now. Blocks the calling task.
--- `demand`: requests that wait to be sent, this one included, when the caller knows (a campaign); `need_by_us`: when they should
--- all have been sent; `deadline_us`: give up then; `wait`: for the next possible mint too, however long (`deadline_us` of the
--- table moves on meanwhile); `on_wait(seconds, why)` is told of every wait.
----@return table? grant { token, token8, class, minted_us, ... } for sent, answered and revoked
----@return tcb.Error? err rate (says when it is possible), store, or what the mint met
-function Governor:take(class, options)
-  local o = options or {}
+--- Waits for its turn and for what it takes.
+local function wait_turn(self, class, o)
   if not class then return ask(self, nil, o) end
   local queue = self.queues[class]
   if not queue then
@@ -287,6 +291,25 @@ function Governor:take(class, options)
   leave(queue, ticket)
   if not ok then error(grant, 0) end
   return grant, err
+end
+
+--- Permission to send one request of `class` ("push", "personalise", nil: any other call) now. Blocks the calling task.
+-- `demand`: requests that wait to be sent, this one included, when the caller knows (a campaign); `need_by_us`: when they should
+-- all have been sent; `deadline_us`: give up then; `wait`: for the next possible mint too, however long (`deadline_us` of the
+-- table moves on meanwhile); `on_wait(seconds, why)` is told of every wait.
+---@return table? grant { token, token8, class, minted_us, ... } for sent, answered and revoked
+---@return tcb.Error? err rate (says when it is possible), store, or what the mint met
+function Governor:take(class, options)
+  local o = options or {}
+  if not task.detaches then return wait_turn(self, class, o) end
+  -- nginx drops a request's threads when its client goes away: whoever waits or mints for others does so in a thread that stays
+  local queue = class and self.queues[class]
+  if not queue or queue.n == 0 then
+    local action, more, a, b, c, d, e = propose(self, class, o)
+    if action == "grant" then return granted(self, class, more, a, b, c, d, e) end
+    if not action then return nil, more end
+  end
+  return task.detached(wait_turn, self, class, o)
 end
 
 --- Stops (a reason to wait, not an error) or resumes the sends of the account in every process that shares the store.

@@ -110,6 +110,7 @@ end
 
 --- Runs `fn(...)` so that it comes to its end even when the caller vanishes (nginx drops a request's threads); elsewhere a plain call.
 M.detached = loop.detached or function(fn, ...) return fn(...) end
+M.detaches = loop.detached ~= nil
 
 --- Starts `fn(...)` as a task and returns it at once. Inside `run` the task belongs to that run, which waits for it and raises its
 --- error unless somebody waited for the task. Outside, it runs whenever something blocks, and its error goes to the log.
@@ -119,6 +120,9 @@ function M.spawn(fn, ...)
   local me = loop.current()
   return new_task(me and me.group or root, fn, ...)
 end
+
+--- Starts `fn()` beside whatever runs; nobody waits for it, inside nginx not even the request that started it. Its errors are logged.
+M.background = loop.background or function(fn) return new_task(root, fn) end
 
 --- Cancels a task: what it waits for ends at once, as does all that it will wait for, with an error of kind `cancelled`.
 function M.cancel(task)

@@ -230,4 +230,7 @@ function M.send(request)
   return answer, err
 end
 
+--- Where the account's state is kept: the shared dictionary, for all workers.
+M.store = require("tcb.store.shared").new
+
 return M

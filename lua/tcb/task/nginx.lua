@@ -97,6 +97,16 @@ local waits_elsewhere = "inside nginx only nginx waits: tcb.sandbox, tcb.listen 
 function M.add_poller() error(errors.new{ kind = "config", message = waits_elsewhere }, 0) end
 function M.remove_poller() end
 
+--- Starts fn() in a timer's light thread: no request waits for it.
+function M.background(fn)
+  local ok, why = ngx.timer.at(0, function(premature)
+    if premature then return end
+    local good, err = pcall(fn)
+    if not good then core.log.write("error", "a background task failed: " .. tostring(err)) end
+  end)
+  if not ok then core.log.write("warn", "nginx gives no timer: " .. tostring(why)) end
+end
+
 --- Runs fn(...) to its end even when the request that asked for it goes away: in a timer's light thread. Returns its results.
 function M.detached(fn, ...)
   if ngx.get_phase() == "timer" then return fn(...) end
