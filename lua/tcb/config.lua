@@ -261,6 +261,19 @@ function M.state_dir()
   return env "TCB_STATE_DIR" or (base and base .. "/tcb") or (home and home .. "/.local/state/tcb") or nil
 end
 
+--- What settings there are, unchecked and perhaps incomplete; no command is run for the key. For a greeting, not for sending.
+---@return table? conf
+---@return tcb.Error? err kind config
+function M.preview(options)
+  local list, name = layers(options)
+  if not list then return nil, name end
+  local conf, err = collect(list)
+  if not conf then return nil, err end
+  if conf.api_key then core.log.secret(conf.api_key) end
+  conf.profile = name
+  return conf
+end
+
 --- Puts the settings together and checks them. Raises on unknown options and wrong types (mistakes in the program); whatever the
 -- environment or a file can cause comes back. Registers the key as a secret. Blocks only while an api_key_command runs.
 ---@param options? table as of tcb.client

@@ -33,6 +33,11 @@ local REMEDY = {
   proto = "the answer is not what the API documents; if it repeats, report it with TCB_LOG=debug output",
 }
 
+--- What a user can do about errors of this kind; nil where only the message knows.
+function M.remedy(kind)
+  return REMEDY[kind]
+end
+
 local FIELDS = { kind = true, message = true, status = true, slug = true, field = true, index = true, call = true, attempts = true,
   retryable = true, retry_after_s = true, place = true, sent = true, remedy = true }
 

@@ -7,15 +7,21 @@ local M = {}
 local UNITS = { [""] = 1, k = 1024, m = 1024 ^ 2, g = 1024 ^ 3 }
 local sandbox                                            -- the one of this process
 
---- The sandbox of `--sandbox`, started when first needed. Returns it | nil, err.
+--- The sandbox of `--sandbox`, started when first needed. Returns it | nil, err. Its seed is fixed, so that ids in a script stay good.
 function M.sandbox()
   if sandbox then return sandbox end
   local err
-  sandbox, err = require "tcb".sandbox {}
+  sandbox, err = require "tcb".sandbox { seed = "tcb" }
   return sandbox, err
 end
 
-local function credentials()
+--- The same, nil when none was needed so far.
+function M.running_sandbox()
+  return sandbox
+end
+
+--- Client options that lead to it: what --sandbox puts into tcb.ambient.
+function M.credentials()
   local s, err = M.sandbox()
   if not s then return nil, err end
   return { base_url = s.base_url, account = s.account, key_id = s.key_id, api_key = s.api_key, store = "memory" }
@@ -40,7 +46,7 @@ function M.apply(opts)
   end
   local ambient = (opts.sandbox or opts.profile) and require "tcb.ambient"
   if opts.profile then ambient.profile = opts.profile end
-  if opts.sandbox then ambient.credentials = credentials end
+  if opts.sandbox then ambient.credentials = M.credentials end
   return true
 end
 

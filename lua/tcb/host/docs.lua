@@ -1,0 +1,199 @@
+--- What the sources' comments say of the public names: for `:doc`, for completion, and for docs/reference.md.
+-- @module tcb.host.docs
+local native = require "tcb.host.native"
+local M = {}
+
+--- Classes that users hold, in the order of the reference. Their other methods and all other modules are the library's own affair.
+M.CLASSES = { "tcb.Client", "tcb.Pages", "tcb.Batch", "tcb.Job", "tcb.Campaign", "tcb.Source", "tcb.Schedule", "tcb.Task", "tcb.Sandbox",
+  "tcb.Listener", "tcb.Inbox", "tcb.ClientV1", "tcb.Error" }
+
+--- `tcb.client`'s module text, and so on; the checkout's when TCB_LUADIR names one.
+local function source_of(module)
+  local path = os.getenv "TCB_LUADIR" and package.searchpath(module, package.path)
+  if path then
+    local file = assert(io.open(path, "rb"))
+    local text = file:read "a"
+    file:close()
+    return text
+  end
+  return native.source(module)
+end
+
+--- Splits a comment block into { text, params = { { name, type, text } }, returns = { text }, fields = ..., class }.
+local function read_block(lines)
+  local block, text = { params = {}, returns = {}, fields = {} }, {}
+  for _, line in ipairs(lines) do
+    local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
+    if tag == "param" or tag == "field" then
+      local name, kind, about = rest:match "^(%S+)%s+(%b{})%s*(.*)$"
+      if not name then name, kind, about = rest:match "^(%S+)%s+(fun%b()%S*)%s*(.*)$" end
+      if not name then name, kind, about = rest:match "^(%S+)%s+(table%b<>%S*)%s*(.*)$" end
+      if not name then name, kind, about = rest:match "^(%S+)%s+(\"[^%s]*)%s*(.*)$" end
+      if not name then name, kind, about = rest:match "^(%S+)%s+(%S+)%s*(.*)$" end
+      table.insert(tag == "param" and block.params or block.fields, { name = name or rest, type = kind or "", text = about or "" })
+    elseif tag == "return" then
+      block.returns[#block.returns + 1] = rest
+    elseif tag == "class" then
+      block.class = rest:match "^([%w_.]+)"
+    elseif not tag then
+      local plain = line:match "^%-%-%-? ?(.*)$"
+      local goes_on = #lines > 1 and text[#text] == nil and (block.params[1] or block.fields[1])
+      if goes_on then
+        local list = block.fields[1] and block.fields or block.params
+        list[#list].text = list[#list].text .. " " .. plain:gsub("^%s+", "")
+      elseif not plain:match "^@module" then
+        text[#text + 1] = plain
+      end
+    end
+  end
+  block.text = table.concat(text, "\n"):gsub("%s+$", "")
+  return block
+end
+
+--- Every documented thing of one module: { text, functions = { { owner, name, args, ... } }, classes = { name -> block } }.
+function M.parse(text)
+  local module = { functions = {}, classes = {}, owners = {} }
+  local lines, block, pending = {}, nil, nil
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    if line:match "^%-%-" then
+      lines[#lines + 1] = line
+    else
+      if #lines > 0 then
+        block = read_block(lines)
+        if not module.text then module.text = block.text end
+        if block.class then
+          module.classes[block.class] = block
+          pending = block.class
+        end
+      end
+      local owner, sep, name, args = line:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
+      local var = line:match "^local ([%w_]+) = "
+      if var and pending then
+        module.owners[var] = pending
+        pending = nil
+      elseif owner and #lines > 0 and not block.class then
+        module.functions[#module.functions + 1] = { owner = owner, sep = sep, name = name, args = args, text = block.text,
+          params = block.params, returns = block.returns }
+      end
+      lines, block = {}, nil
+    end
+  end
+  return module
+end
+
+local index
+
+local function public_names()
+  local names = {}
+  for name, module, field in source_of "tcb":gmatch "\n  ([%w_]+) = { \"([%w_.]+)\", \"([%w_]+)\" }," do
+    names[#names + 1] = { name = name, module = module, field = field }
+  end
+  return names
+end
+
+--- All of it, read once: { functions = { tcb.x ... }, classes = { { name, var, block, methods } ... } }.
+function M.index()
+  if index then return index end
+  index = { functions = {}, classes = {}, by_class = {} }
+  local modules = {}
+  local function parsed(name)
+    if modules[name] == nil then
+      local text = source_of(name)
+      modules[name] = text and M.parse(text) or false
+    end
+    return modules[name]
+  end
+  for _, public in ipairs(public_names()) do
+    local module = parsed(public.module)
+    for _, f in ipairs(module and module.functions or {}) do
+      if f.owner == "M" and f.name == public.field then
+        index.functions[#index.functions + 1] = { shown = "tcb." .. public.name, args = f.args, text = f.text, params = f.params, returns = f.returns }
+      end
+    end
+  end
+  for _, name in ipairs(native.modules()) do
+    if not name:match "^tcb%.host" then parsed(name) end
+  end
+  for _, class in ipairs(M.CLASSES) do
+    local entry = { name = class, object = class:match "(%w+)$":lower(), methods = {} }
+    if class == "tcb.ClientV1" then entry.object = "client.v1" end
+    for _, module in pairs(modules) do
+      if module and module.classes[class] then
+        entry.fields, entry.text = module.classes[class].fields, module.classes[class].text
+        if entry.text == "" then entry.text = module.text end
+        for _, f in ipairs(module.functions) do
+          if module.owners[f.owner] == class and not f.name:match "^_" and not f.text:match "^Called by" and not f.text:match "^Used by" then
+            f.shown = entry.object .. ":" .. f.name
+            entry.methods[#entry.methods + 1] = f
+          end
+        end
+      end
+    end
+    if entry.fields then
+      index.classes[#index.classes + 1] = entry
+      index.by_class[class] = entry
+    end
+  end
+  for _, module in pairs(modules) do
+    for class, block in pairs(module and module.classes or {}) do
+      index.by_class[class] = index.by_class[class] or { name = class, fields = block.fields, text = block.text, methods = {} }
+    end
+  end
+  return index
+end
+
+--- The signature: `client:labels(opts)`.
+function M.signature(f)
+  return f.shown .. "(" .. f.args .. ")"
+end
+
+--- Everything about one function as plain text.
+function M.describe(f)
+  local out = { M.signature(f), "", f.text }
+  if f.params[1] then out[#out + 1] = "" end
+  for _, p in ipairs(f.params) do out[#out + 1] = ("  %s  %s  %s"):format(p.name, p.type, p.text) end
+  if f.returns[1] then out[#out + 1] = "" end
+  for _, r in ipairs(f.returns) do out[#out + 1] = "  returns " .. r end
+  return table.concat(out, "\n")
+end
+
+--- Functions whose name is `word` or ends in it: `client.push`, `push`, `tcb.sleep`; or the class of that name.
+---@return table[] functions
+---@return table? class
+function M.find(word)
+  local wanted, found = word:gsub(":", "."):gsub("%(.*$", ""), {}
+  local all = M.index()
+  for _, f in ipairs(all.functions) do
+    if f.shown == wanted or f.shown == "tcb." .. wanted then found[#found + 1] = f end
+  end
+  local class
+  for _, c in ipairs(all.classes) do
+    if c.name == wanted or c.object == wanted:lower() then class = c end
+    for _, f in ipairs(c.methods) do
+      local shown = f.shown:gsub(":", ".")
+      if shown == wanted or f.name == wanted then found[#found + 1] = f end
+    end
+  end
+  return found, class
+end
+
+--- Field and option names that a table given to `fn` ("client:push", "tcb.client") may have.
+function M.fields_for(fn)
+  local names = {}
+  local function add_type(kind)
+    local inline = kind:match "^%b{}"
+    if inline then
+      for name in inline:gmatch "([%w_]+):" do names[#names + 1] = name end
+    end
+    for class in kind:gmatch "tcb%.%w+" do
+      local entry = M.index().by_class[class]
+      for _, field in ipairs(entry and entry.fields or {}) do names[#names + 1] = (field.name:gsub("%?$", "")) end
+    end
+  end
+  for _, f in ipairs((M.find(fn))) do
+    for _, p in ipairs(f.params) do add_type(p.type) end
+  end
+  return names
+end
+
+return M
