@@ -31,6 +31,11 @@ describe("tcb SCRIPT, -e, standard input", function()
   end)
 end)
 
+--- Lua that has the signal sent to its own process a moment later.
+local function struck(signal)
+  return ("os.execute '(sleep 0.2; kill -%s $PPID) &' "):format(signal)
+end
+
 describe("exit codes", function()
   local function ends(code, pattern, call)
     local r = tcb(call)
@@ -75,8 +80,7 @@ describe("exit codes", function()
   it("are 130 and 143 after a signal, inside a coroutine too", function()
     for signal, code in pairs { INT = 130, TERM = 143 } do
       for _, chunk in ipairs { "while true do end", "coroutine.wrap(function() while true do end end)()", "io.read()" } do
-        local r = tcb.shell(("sleep 2 | timeout --preserve-status -s %s 0.4 %s; true"):format(signal,
-          tcb.line { "-e", chunk, timeout = false } .. "; echo $? >&2"))
+        local r = tcb.shell("sleep 2 | { " .. tcb.line { "-e", struck(signal) .. chunk } .. "; echo $? >&2; }")
         assert.equal("tcb: interrupted\n" .. code .. "\n", r.err)
       end
     end
@@ -84,7 +88,7 @@ describe("exit codes", function()
 
   it("end at once at the second signal", function()
     local chunk = "require 'tcb.host.native'.on_interrupt(function() io.stderr:write 'first ' end) while true do end"
-    local r = tcb.shell(tcb.line { "-e", chunk, timeout = false } .. " & p=$!; sleep 0.3; kill -TERM $p; sleep 0.3; kill -TERM $p; wait $p")
+    local r = tcb { "-e", struck "TERM" .. "os.execute '(sleep 0.6; kill -TERM $PPID) &' " .. chunk }
     assert.equal("first ", r.err)
     assert.equal(143, r.code)
   end)
