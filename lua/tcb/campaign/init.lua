@@ -113,6 +113,16 @@ function Campaign:_with(what, create, fn)
   return interrupt.guard(on_signal(self), task.run, body)
 end
 
+--- What a push would do: every fault of the input, repeats and overlaps, batches, tokens, the finish, and whether every window is met.
+-- Sends and writes nothing; a client is needed only for a label given by name. Blocks while it reads.
+---@param o? { on_fault: fun(f: tcb.Fault)?, limits: string|table|nil, tokens: integer? }
+---@return tcb.Plan? plan
+---@return tcb.Error? err
+function Campaign:plan(o)
+  if not self.source then error("campaign:plan: the campaign was made without a source", 2) end
+  return require("tcb.campaign.plan").run(self, o or {})
+end
+
 --- Sends what can be sent now, in as many requests at once as the account's quota grants. Continues where an earlier run ended.
 -- Blocks until all is sent, or what is left has to wait for a later run.
 ---@param run? table options of the run, over those of the campaign

@@ -11,6 +11,9 @@ local function mismatch(j, message, remedy)
   return errors.fail("config", ("journal '%s' %s"):format(j.path, message), { slug = "other_campaign", remedy = remedy })
 end
 
+--- Is this a label's id, not its name?
+function M.is_id(label) return label:match(UUID) ~= nil end
+
 --- The id of a label given by id or by name; only dynamic labels can be used. May ask the service.
 function M.label(client, label)
   if label == nil or label:match(UUID) then return label and label:lower() end

@@ -1,0 +1,69 @@
+--- The plan: what a push would do, without sending or writing anything. Every fault with its line, repeats and overlapping windows over
+--- the whole input, and whether every window is met under the account's limits.
+-- @module tcb.campaign.plan
+local core = require "tcb.core"
+local config = require "tcb.config"
+local forecast = require "tcb.campaign.forecast"
+local setup = require "tcb.campaign.setup"
+
+local M = {}
+--- Stands for a label that was given by name, where nobody can be asked for its id.
+local ANY_LABEL = "00000000-0000-4000-8000-000000000000"
+
+---@class tcb.Plan
+---@field rows integer
+---@field ok integer records that would be sent
+---@field refused integer
+---@field duplicates integer
+---@field overlaps integer
+---@field batches integer
+---@field tokens integer
+---@field starts_at integer epoch ms: when the first request would leave
+---@field finishes_at integer when the last answer would be there
+---@field met boolean every record is sent before its window opens
+---@field late_by_s number by how much the worst misses its window; 0 when all are met
+---@field start_by integer? when met is false: the latest start that would meet them all
+---@field misses_at integer? the window that is missed by most
+
+local function limits_of(c, o)
+  if c.client and c.client._conf then return c.client._conf.limits, c.client._conf.from and c.client._conf.from.tokens and c.client._conf.tokens end
+  return (config.limits(o.limits or os.getenv "TCB_LIMITS")), o.tokens
+end
+
+--- How late the batches would be: the worst, and the window it misses.
+local function lateness(times, opens)
+  local worst, at = 0, nil
+  for i, sent in ipairs(times) do
+    if sent - opens[i] > worst then worst, at = sent - opens[i], opens[i] end
+  end
+  return worst, at
+end
+
+--- Looks at the whole input.
+---@param c tcb.Campaign
+---@param o { on_fault: fun(f: tcb.Fault)?, limits: string|table|nil, tokens: integer? }
+---@return tcb.Plan? plan
+---@return tcb.Error? err
+function M.run(c, o)
+  local shape, err = setup.shape(c), nil
+  local label, now = c.options.label, core.clock.now()
+  if label and c.client then
+    label, err = setup.label(c.client, label)
+    if err then return nil, err end
+  elseif label and not setup.is_id(label) then
+    label = ANY_LABEL
+  end
+  shape.label_id = label
+  local opens, sums = {}, nil
+  sums, err = c.source:scan(shape, now, { fault = o.on_fault, batch = function(b) opens[#opens + 1] = b.min_starts_at end,
+    wait = function(fd) core.poll({ fd }, 3600) end })
+  if not sums then return nil, err end
+  local limits, tokens = limits_of(c, o)
+  local f = forecast.run({ batches = sums.batches, limits = limits, tokens = tokens, now = now }, function(i) return opens[i] end)
+  local late, misses_at = lateness(f.times, opens)
+  return { rows = sums.rows, ok = sums.ok, refused = sums.refused, duplicates = sums.duplicates, overlaps = sums.overlaps, batches = sums.batches,
+    tokens = f.tokens, starts_at = f.starts_at, finishes_at = f.finishes_at, met = late == 0, late_by_s = late / 1000,
+    start_by = late > 0 and f.starts_at - late or nil, misses_at = misses_at, excluded = sums.excluded }
+end
+
+return M
