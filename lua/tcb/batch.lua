@@ -25,8 +25,8 @@ Batch.__name = "tcb.batch"
 ---@param index table? the records sent, as of tcb.rows.index
 ---@return tcb.Batch
 function M.new(caller, call, id, index, message)
-  return setmetatable({ id = id, count = index and #index.list or nil, message = message, _caller = caller, _call = call, _index = index,
-    _settled = 0 }, Batch)
+  return setmetatable({ id = id, count = index and #index.list or nil, message = message, _caller = caller, _call = call,
+    _index = index, _settled = 0 }, Batch)
 end
 
 --- Calls a core.record function; what it raises, wrong types and counts, is a mistake at the line of the user's call.
@@ -75,7 +75,8 @@ end
 ---@return tcb.Error? err
 function Batch:poll()
   if not self.id then
-    return errors.fail("proto", "the service's answer to this batch named no id, so its status cannot be asked for", { call = self._call })
+    return errors.fail("proto", "the service's answer to this batch named no id, so its status cannot be asked for",
+      { call = self._call })
   end
   local res, err = self._caller:request(self._call, { query = { batchId = self.id } })
   if not res then return nil, err end
@@ -127,12 +128,13 @@ function Batch:wait(opts)
     if left <= 0 then
       local message = self.count and ("%d of %d records are not settled after %g s"):format(self.count - self._settled, self.count,
         opts.timeout_s or WAIT_S) or ("the batch is not settled after %g s"):format(opts.timeout_s or WAIT_S)
-      local _, late = errors.fail("timeout", message, { call = self._call, remedy = "poll again later: the service is still at work" })
+      local late = errors.new{ kind = "timeout", message = message, call = self._call,
+        remedy = "poll again later: the service is still at work" }
       return nil, late, list
     end
     before = #list
     runtime.sleep(math.min(pause, left))
-    pause = math.min(pause * 2, SLOWEST_POLL_S)
+    pause = math.min(pause * 1.5, SLOWEST_POLL_S)
   end
 end
 

@@ -255,7 +255,10 @@ function Caller:request(call, o)
     local ok, err = self:pay(o, attempts > 0, want.deadline_us, last)
     local grant, res, final
     if ok then grant, err = self.governor:take(endpoint.limit, want) end
-    if not grant then return nil, finish(err, call, attempts) end
+    if not grant then                                      -- no slot before the deadline: what failed before says more
+      local says_more = err.kind == "rate" and last and last.kind ~= "rate" and last.kind ~= "auth"
+      return nil, finish(says_more and last or err, call, attempts)
+    end
     attempts = attempts + 1
     local attempt = { n = attempts, at = core.clock.now(), call = call, token8 = grant.token8, sent = false }
     res, err, final = self:try(call, o, grant, attempt, (want.deadline_us - mono()) / 1e6)

@@ -54,7 +54,7 @@ end
 ---@field timeout_s number? one attempt; default 30
 ---@field deadline_s number? one call, its repeats and waits included; default 120
 ---@field wait boolean? wait for the next possible token instead of an error of kind rate; default false
----@field limits string|table? requests per window, default the documented ones: "mint=10/1800 push=60/60 personalise=100/1"; 0 = none
+---@field limits string|table? requests per window, 0 = none; default "mint=10/1800 push=60/60 personalise=100/1", as documented
 ---@field tokens integer? size of the token pool, 1..20; default 10
 ---@field store "file"|"memory"|nil where tokens and pace are kept; default file: shared by all processes of the account
 ---@field country string? country code that completes national numbers, such as "91"
@@ -71,6 +71,8 @@ function M.new(opts)
   local client = { account = conf.account, base_url = conf.base_url, profile = conf.profile, _conf = conf, _wire = wire(conf) }
   return setmetatable(client, Client)
 end
+
+-- Methods that hand their work on return in a line of its own: a tail call would hide the user's line from errors about types.
 
 local ID = "string"
 
@@ -93,7 +95,8 @@ end
 
 --- The account's numbers and their states: `status` is listed, pending (being listed) or delisting; a delisted number is absent.
 -- `GET .../number_management/numbers`; fields as in the API reference, instants as epoch ms.
----@param opts? { department_id: string, operation_id: string, process_id: string, feature_set_id: string, limit: integer, page: integer }
+---@param opts? { department_id: string, operation_id: string, process_id: string, feature_set_id: string, limit: integer,
+--- page: integer }
 ---@return tcb.Pages numbers callable in `for`; :all() :first() :find(fn) :page(n)
 function Client:numbers(opts)
   return pages.new(self._wire, "numbers", options.check("client:numbers", opts,
@@ -107,7 +110,8 @@ end
 ---@return tcb.Job? job
 ---@return tcb.Error? err kind input with `index` for a number that is none
 function Client:publish(feature_set_id, numbers)
-  return require("tcb.job").start(self._wire, self._conf, "publish", feature_set_id, numbers, 2)
+  local job, err = require("tcb.job").start(self._wire, self._conf, "publish", feature_set_id, numbers, 2)
+  return job, err
 end
 
 --- Delists numbers of a feature set; any count, sent 10,000 at a time. `POST .../feature_sets/{feature_set}/numbers/delist`.
@@ -116,7 +120,8 @@ end
 ---@return tcb.Job? job
 ---@return tcb.Error? err
 function Client:delist(feature_set_id, numbers)
-  return require("tcb.job").start(self._wire, self._conf, "delist", feature_set_id, numbers, 2)
+  local job, err = require("tcb.job").start(self._wire, self._conf, "delist", feature_set_id, numbers, 2)
+  return job, err
 end
 
 ---@class tcb.Record
@@ -133,8 +138,8 @@ local function rules(conf)
   return { country = conf.country, plus = conf.plus or nil }
 end
 
---- Sets what one receiver sees during one window, at once. `POST /v2/clients/{client}/dynamic_call_record`, up to 100 a second a token.
--- Never repeated once it may have been processed: then the error is of kind in_doubt.
+--- Sets what one receiver sees during one window, at once. `POST /v2/clients/{client}/dynamic_call_record`, up to 100 a second
+-- a token. Never repeated once it may have been processed: then the error is of kind in_doubt.
 ---@param record tcb.Record
 ---@return boolean? ok true
 ---@return tcb.Error? err kind input with `field` when a rule is broken, here or by the service
@@ -158,7 +163,8 @@ end
 function Client:push(records)
   options.argument("client:push", "the list of records", records, "table", 2)
   if self._conf.dialect == "v1" then return self.v1:push(records) end
-  return require("tcb.batch").push(self._wire, records, rules(self._conf), 2)
+  local batch, err = require("tcb.batch").push(self._wire, records, rules(self._conf), 2)
+  return batch, err
 end
 
 --- A batch that was pushed before, by its id. Sends nothing.

@@ -10,7 +10,9 @@ local M = {}
 M.PRODUCTION = "https://enterprise-portal-noneu.truecaller.com"      -- API reference, "Verified Business APIs"
 
 --- Limits of the service (API reference, 2026): requests in a sliding window; `mint` an account, the others a token.
-local LIMITS = { mint = { count = 10, window_s = 1800 }, push = { count = 60, window_s = 60 }, personalise = { count = 100, window_s = 1 } }
+local LIMITS = {
+  mint = { count = 10, window_s = 1800 }, push = { count = 60, window_s = 60 }, personalise = { count = 100, window_s = 1 },
+}
 
 -- A check returns the value to use; or nil, what is wrong, and true when it is the type.
 local function text(value)
@@ -51,15 +53,17 @@ end
 
 local function limit(value)
   if value == 0 or value == "0" or value == false then return false end
-  if type(value) == "table" then value = ("%s/%s"):format(tostring(value[1] or value.count), tostring(value[2] or value.window_s)) end
+  if type(value) == "table" then
+    value = ("%s/%s"):format(tostring(value[1] or value.count), tostring(value[2] or value.window_s))
+  end
   local count, window = tostring(value):match "^(%d+)/(%d*%.?%d+)$"
   count, window = tonumber(count), tonumber(window)
   if not count or count < 1 or count > 1e9 or not window or window <= 0 or window > 86400 then return nil end
   return { count = count, window_s = window }
 end
 
---- Reads limits: `'mint=10/1800 push=60/60 personalise=100/1'` or `{ push = { 60, 60 } }`; 0 means none. What is not named keeps the
--- documented value. Pure.
+--- Reads limits: `'mint=10/1800 push=60/60 personalise=100/1'` or `{ push = { 60, 60 } }`; 0 means none. What is not named
+-- keeps the documented value. Pure.
 ---@param value string|table|nil
 ---@return table<string, {count: integer, window_s: number}|false>? limits false: no limit
 ---@return string? wrong
@@ -91,7 +95,8 @@ local SETTINGS = {
   base_url = { text, nil, "TCB_BASE_URL" }, account = { text, nil, "TCB_ACCOUNT" },
   key_id = { text, nil, "TCB_KEY_ID" }, api_key = { text, nil, "TCB_API_KEY" }, api_key_command = { text },
   ca = { text }, proxy = { text },
-  connect_timeout_s = { number(0.001, 3600), 10 }, timeout_s = { number(0.001, 3600), 30 }, deadline_s = { number(0.001, 86400), 120 },
+  connect_timeout_s = { number(0.001, 3600), 10 }, timeout_s = { number(0.001, 3600), 30 },
+  deadline_s = { number(0.001, 86400), 120 },
   wait = { boolean, false }, limits = { M.limits, nil, "TCB_LIMITS" }, tokens = { number(1, 20, true), 10 },
   store = { one_of("file", "memory"), "file" }, country = { country }, plus = { boolean, false },
   dialect = { one_of("v2", "v1"), "v2" },
@@ -123,7 +128,8 @@ local function read_profile(name)
     local known = {}
     for key in pairs(data.profiles) do known[#known + 1] = key end
     table.sort(known)
-    local remedy = #known > 0 and "known profiles: " .. table.concat(known, ", ") or ("make it with `tcb profile add %s`"):format(wanted)
+    local remedy = #known > 0 and "known profiles: " .. table.concat(known, ", ")
+      or ("make it with `tcb profile add %s`"):format(wanted)
     return fail(("there is no profile '%s' in '%s'"):format(wanted, data.path), remedy, "profile")
   end
   for key in pairs(profile) do
@@ -224,8 +230,8 @@ local function check_credentials(conf)
       "add a profile with `tcb profile add NAME`, set TCB_BASE_URL, TCB_ACCOUNT, TCB_KEY_ID and TCB_API_KEY, or try `--sandbox`")
   elseif lacking[1] then
     local name = lacking[1]
-    return fail(("%s %s missing"):format(table.concat(lacking, ", "), lacking[2] and "are" or "is"), ("set %s, or %s in the profile: %s"):format(
-      SETTINGS[name][3], name, MISSING[name]), name)
+    return fail(("%s %s missing"):format(table.concat(lacking, ", "), lacking[2] and "are" or "is"),
+      ("set %s, or %s in the profile: %s"):format(SETTINGS[name][3], name, MISSING[name]), name)
   end
   local base_url, err = core.base_url(conf.base_url)
   if not base_url then
@@ -235,7 +241,9 @@ local function check_credentials(conf)
   conf.base_url, conf.is_loopback = base_url, err
   if conf.ca then
     local file = io.open(conf.ca, "rb")
-    if not file then return fail(("cannot open the CA file '%s'"):format(conf.ca), "name a PEM file or a folder of hashed certificates", "ca") end
+    if not file then
+      return fail(("cannot open the CA file '%s'"):format(conf.ca), "name a PEM file or a folder of hashed certificates", "ca")
+    end
     file:close()
   end
   return true

@@ -1,5 +1,6 @@
---- Listing (publishing) and delisting numbers. Both are asynchronous, and the service silently ignores a number that is listed while
--- its delisting is still being processed: so the numbers are looked up first, and those in between wait until they no longer are.
+--- Listing (publishing) and delisting numbers. Both are asynchronous, and the service silently ignores a number that is listed
+-- while its delisting is still being processed: so the numbers are looked up first, and those in between wait until they no
+-- longer are.
 -- @module tcb.job
 local core = require "tcb.core"
 local errors = require "tcb.errors"
@@ -12,16 +13,17 @@ local PART = core.endpoints.publish.records_max          -- numbers in one call;
 local FIRST_POLL_S, SLOWEST_POLL_S = 0.5, 15
 local WAIT_S = 900
 
---- What tells the two jobs apart. `hold`: the state in which a number must wait before it is sent; `under_way`: nothing is left to send.
--- `accepted`: the answer's arrays whose numbers the service took on; its other arrays are refusals (API reference, by its samples:
--- `new_numbers` are good news when listing, and numbers that are not the account's when delisting).
+--- What tells the two jobs apart. `hold`: the state in which a number must wait before it is sent; `under_way`: nothing is left
+-- to send. `accepted`: the answer's arrays whose numbers the service took on; its other arrays are refusals (API reference, by
+-- its samples: `new_numbers` are good news when listing, and numbers that are not the account's when delisting).
 local ACTIONS = {
   publish = { hold = "delisting", accepted = { new_numbers = true, existing_numbers = true, processing_numbers = true,
     migrated_numbers = true, updated_numbers = true, delisted_numbers = true } },
   delist = { hold = "pending", under_way = "delisting", accepted = { existing_numbers = true, processing_numbers = true,
     delisted_numbers = true, updated_numbers = true, migrated_numbers = true } },
 }
-local REFUSED = { "new_numbers", "existing_numbers", "invalid_numbers", "other_phonetype_numbers", "others_numbers", "other_feature_set_numbers" }
+local REFUSED = { "new_numbers", "existing_numbers", "invalid_numbers", "other_phonetype_numbers", "others_numbers",
+  "other_feature_set_numbers" }
 
 ---@class tcb.Job
 ---@field action "publish"|"delist"
@@ -131,7 +133,7 @@ local function send_all(self, due)
     local left = (due - core.clock.mono()) / 1e6
     if held == 0 or left <= 0 then return held end
     sleep(math.min(pause, left))
-    pause = math.min(pause * 2, SLOWEST_POLL_S)
+    pause = math.min(pause * 1.5, SLOWEST_POLL_S)
   end
 end
 
@@ -144,8 +146,8 @@ function M.start(caller, conf, action, feature_set_id, numbers, level)
   options.argument(who, "the feature set's id", feature_set_id, "string", level + 1)
   local list, err = read_numbers(who, numbers, conf.country, level + 1)
   if not list then return nil, err end
-  local job = setmetatable({ action = action, feature_set_id = feature_set_id, count = #list, reasons = {}, answers = {}, _caller = caller,
-    _order = list, _numbers = {}, _seen = {} }, Job)
+  local job = setmetatable({ action = action, feature_set_id = feature_set_id, count = #list, reasons = {}, answers = {},
+    _caller = caller, _order = list, _numbers = {}, _seen = {} }, Job)
   for _, number in ipairs(list) do job._numbers[number] = "held" end
   local held
   held, err = send_all(job, core.clock.mono() + conf.deadline_s * 1e6)
@@ -195,16 +197,19 @@ local function too_late(self, result, unsettled, timeout_s)
     return result
   end
   local first = unsettled[1]
-  local message = ("%d of %d numbers are not settled after %g s (%s is %s)"):format(#unsettled, self.count, timeout_s, core.log.mask(first),
-    self._numbers[first] == "held" and "still waiting to be sent" or self._states[first] or "not listed")
-  local _, err = errors.fail("timeout", message, { call = self.action, remedy = "wait again later: the service is still at work" })
-  return nil, err, result
+  local is = self._numbers[first] == "held" and "still waiting to be sent" or self._states[first] or "not listed"
+  local message = ("%d of %d numbers are not settled after %g s (%s is %s)"):format(#unsettled, self.count, timeout_s,
+    core.log.mask(first), is)
+  local late = errors.new{ kind = "timeout", message = message, call = self.action,
+    remedy = "wait again later: the service is still at work" }
+  return nil, late, result
 end
 
 --- Waits until each number is settled, polling number details ever more slowly. Blocks (other tasks go on).
 -- A number that was accepted and is never seen again by the end counts as `ignored`.
 ---@param opts? { timeout_s: number } default 900 s
----@return { listed: string[], delisted: string[], ignored: string[], failed: string[] }? result numbers as digits; job.reasons says why some failed
+---@return { listed: string[], delisted: string[], ignored: string[], failed: string[] }? result numbers as digits; job.reasons
+--- says why some failed
 ---@return tcb.Error? err kind timeout when numbers are still being worked on
 ---@return table? so_far with an error of kind timeout: the result so far
 function Job:wait(opts)
@@ -220,7 +225,7 @@ function Job:wait(opts)
     local left = (due - core.clock.mono()) / 1e6
     if left <= 0 then return too_late(self, result, unsettled, timeout_s) end
     require("tcb.runtime").current().sleep(math.min(pause, left))
-    pause = math.min(pause * 2, SLOWEST_POLL_S)
+    pause = math.min(pause * 1.5, SLOWEST_POLL_S)
   end
 end
 

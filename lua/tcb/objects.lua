@@ -3,7 +3,8 @@
 local core = require "tcb.core"
 local M = {}
 
---- Instants of an object from ISO 8601 to epoch ms, in place: every field whose name ends in `_at`. What cannot be read stays as it came.
+--- Instants of an object from ISO 8601 to epoch ms, in place: every field whose name ends in `_at`. What cannot be read stays
+-- as it came.
 ---@param object table
 ---@return table object
 function M.instants(object)

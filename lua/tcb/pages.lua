@@ -34,8 +34,8 @@ local LISTS = {
 function M.new(caller, call, query)
   local copy = {}
   for name, value in pairs(query) do copy[name] = value end
-  return setmetatable({ call = call, _caller = caller, _query = copy, _list = LISTS[call], _cache = {}, _at = setmetatable({}, { __mode = "k" }),
-    _cursor = nil }, Pages)
+  return setmetatable({ call = call, _caller = caller, _query = copy, _list = LISTS[call], _cache = {},
+    _at = setmetatable({}, { __mode = "k" }), _cursor = nil }, Pages)
 end
 
 local function proto(self, message)

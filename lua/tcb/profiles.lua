@@ -99,7 +99,9 @@ end
 ---@return tcb.Error? err
 function M.write(data)
   local path = M.path()
-  if not path then return errors.fail("config", "there is no place for the profiles file", { remedy = "set HOME or XDG_CONFIG_HOME" }) end
+  if not path then
+    return errors.fail("config", "there is no place for the profiles file", { remedy = "set HOME or XDG_CONFIG_HOME" })
+  end
   local names, out = {}, { "return {\n" }
   if data.default then out[#out + 1] = ("  default = %s,\n"):format(literal(data.default)) end
   out[#out + 1] = "  profiles = {\n"

@@ -25,7 +25,9 @@ local M = {}
 ---@field created_at integer? epoch ms
 
 --- v1 name -> v2 name; rows may carry either spelling on any path (an older edition of the v2 pages used the v1 names).
-M.V1 = { caller = "caller_number", receiver = "receiver_number", label_name = "dynamic_label_name", call_reason = "dynamic_call_reason" }
+M.V1 = {
+  caller = "caller_number", receiver = "receiver_number", label_name = "dynamic_label_name", call_reason = "dynamic_call_reason",
+}
 
 local WORDS = { success = "success", successful = "success", error = "error", failure = "error", failed = "error", fail = "error" }
 

@@ -48,7 +48,8 @@ end
 function V1:personalise(record)
   options.argument("client.v1:personalise", "the record", record, "table", 2)
   notice("v1_personalise", "personalise")
-  local body, err = batch.checked("client.v1:personalise", 2, core.record.encode_one, renamed(record, OLD), rules(self._conf, DIALECT))
+  local wired, how = renamed(record, OLD), rules(self._conf, DIALECT)
+  local body, err = batch.checked("client.v1:personalise", 2, core.record.encode_one, wired, how)
   if not body then return nil, err end
   local res
   res, err = self._caller:request("v1_personalise", { body = body, count = 1 })
@@ -57,8 +58,8 @@ function V1:personalise(record)
 end
 
 --- Batch personalisation v1, 1..500 records. `POST /clients/{client}/dynamic_call_records`. Replaced by client:push. Blocks.
--- The service puts the batch's id into a sentence ("Records Uploaded Successfully. BatchID: ..."). When it is not there, the records
--- were accepted all the same: `batch.id` is nil, a warning says so, and batch:poll() gives an error.
+-- The service puts the batch's id into a sentence ("Records Uploaded Successfully. BatchID: ..."). When it is not there, the
+-- records were accepted all the same: `batch.id` is nil, a warning says so, and batch:poll() gives an error.
 ---@param records tcb.Record[] with v2 or v1 names
 ---@return tcb.Batch? batch
 ---@return tcb.Error? err as of client:push
@@ -75,7 +76,7 @@ function V1:push(records)
   for i, entry in ipairs(index.list) do entry.record = records[i] end
   local answer, err = json.decode(res.body)
   if not answer then return nil, err end
-  local id = tostring(answer.message):match "[Bb]atch%s*I[Dd]%s*:%s*(%S+)"
+  local id = tostring(answer.message):match "[Bb]atch%s*[Ii][Dd]%s*:%s*(%S+)"
   id = id and id:gsub("[.,;]+$", "")
   if not id or id == "" then
     id = nil
@@ -111,7 +112,8 @@ local function find_url(value)
   end
 end
 
---- Fetches what the service's answer points to: https, or http to loopback; never with the token, no redirect followed.
+--- Fetches what the service's answer points to: https, or http to loopback; never with the token, no redirect followed. `file` is
+-- written only when all of it has come.
 local function download(self, call, url, file)
   local host, err = core.base_url(url:match "^(https?://[^/?#]*)" or "")
   if not host then
@@ -119,15 +121,16 @@ local function download(self, call, url, file)
   end
   local conf = self._conf
   local res
-  res, err = require("tcb.runtime").current().send{ method = "GET", url = url, headers = { "User-Agent: tcb/" .. core.version, "Accept: */*" },
-    connect_timeout_s = conf.connect_timeout_s, timeout_s = conf.timeout_s, repeatable = true, file = file, ca = conf.ca, proxy = conf.proxy }
+  res, err = require("tcb.runtime").current().send{
+    method = "GET", url = url, headers = { "User-Agent: tcb/" .. core.version, "Accept: */*" }, repeatable = true, file = file,
+    connect_timeout_s = conf.connect_timeout_s, timeout_s = conf.timeout_s, ca = conf.ca, proxy = conf.proxy,
+  }
   if not res then
     err.call = call
     return nil, err
   end
-  local fault = core.digest("other", res.status, not file and res.body or nil)
+  local fault = core.digest("other", res.status, res.body)
   if fault then
-    if file then os.remove(file) end
     fault.call, fault.message = call, "the log could not be downloaded: " .. fault.message
     return nil, errors.new(fault)
   end
@@ -147,13 +150,14 @@ local function ask(self, call, request)
 end
 
 local function nothing_there(call, value)
-  local message = type(value) == "table" and type(value.message) == "string" and value.message or "the answer holds neither a log nor an address"
+  local message = type(value) == "table" and value.message
+  if type(message) ~= "string" then message = "the answer holds neither a log nor an address" end
   return errors.fail("not_found", core.log.redact(message), { call = call, status = 200,
     remedy = "the service may have switched this call off; use " .. core.endpoints[call].replaced_by })
 end
 
---- User feedback log: downloads the log of one survey. `GET .../openapi/feedback_stack/{survey}/export_report?from_date=`, which the
--- service documents as not working. Replaced by the user_feedback webhook. Blocks.
+--- User feedback log: downloads the log of one survey. `GET .../openapi/feedback_stack/{survey}/export_report?from_date=`, which
+-- the service documents as not working. Replaced by the user_feedback webhook. Blocks.
 ---@param opts { survey: string, from_date: integer, file: string } from_date: epoch ms (sent as seconds); file: where the log goes
 ---@return string? path
 ---@return tcb.Error? err kind not_found when there is no log
@@ -170,8 +174,8 @@ function V1:feedback_log(opts)
   return download(self, "feedback_log", url, opts.file)
 end
 
---- Call-me-back log. `GET .../openapi/callback-logs/summary?from=&to=`, which the service documents as not working. Replaced by the cmb
--- webhook. The answer may hold the rows or the address of a file with them. Blocks.
+--- Call-me-back log. `GET .../openapi/callback-logs/summary?from=&to=`, which the service documents as not working. Replaced by
+-- the cmb webhook. The answer may hold the rows or the address of a file with them. Blocks.
 ---@param opts { from: integer, to: integer } epoch ms
 ---@return table[]? rows as the service has them, instants of `_at` fields as epoch ms
 ---@return tcb.Error? err kind not_found when there are none

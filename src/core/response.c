@@ -50,7 +50,8 @@ static void read_body(const tcb_response *r, answer *a) {
   char kind = tcb_jscan_kind(r->body, r->body_len);
   if (kind == '{') read_json(r->body, r->body_len, a);
   else if (kind == '<') read_html(r->body, r->body_len < 4096 ? r->body_len : 4096, a);
-  else if (kind == '"') tcb_jscan_string((tcb_slice){ memchr(r->body, '"', r->body_len), r->body + r->body_len }, a->text, sizeof a->text);
+  else if (kind == '"')
+    tcb_jscan_string((tcb_slice){ memchr(r->body, '"', r->body_len), r->body + r->body_len }, a->text, sizeof a->text);
 }
 
 /* Takes secrets and whole numbers out of the service's words, in place; they may quote what was sent. */
@@ -91,7 +92,8 @@ static const char *reason_of(int status) {
   }
   if (status >= 500) return "the service failed";
   if (status >= 400) return "the service refused the request";
-  return status >= 300 ? "the service answered with a redirect, which is not followed" : "the service's answer has no usable status";
+  return status >= 300 ? "the service answered with a redirect, which is not followed"
+                       : "the service's answer has no usable status";
 }
 
 static tcb_status fail(tcb_ctx *ctx, tcb_status kind, const tcb_response *r, answer *a, const char *otherwise, tcb_err *err) {
@@ -140,7 +142,8 @@ static tcb_status check_shape(tcb_ctx *ctx, tcb_call call, const tcb_response *r
   tcb_slice m = tcb_jscan_member((tcb_slice){ r->body, r->body + r->body_len }, s->member);
   if (m.from && *m.from == s->type && (s->type != '"' || m.to - m.from > 2)) return TCB_OK;
   char text[80];
-  snprintf(text, sizeof text, a->status[0] ? "the answer has no %s, but the status '%s'" : "the answer has no %s", s->member, a->status);
+  if (a->status[0]) snprintf(text, sizeof text, "the answer has no %s, but the status '%s'", s->member, a->status);
+  else snprintf(text, sizeof text, "the answer has no %s", s->member);
   return fail(ctx, TCB_E_PROTO, r, a, text, err);
 }
 
