@@ -50,7 +50,8 @@ describe("config.resolve", function()
     assert.same({ BASE, "env-account", "env-key", "env-secret" }, { conf.base_url, conf.account, conf.key_id, conf.api_key })
     assert.same({ 10, 30, 120, 10 }, { conf.connect_timeout_s, conf.timeout_s, conf.deadline_s, conf.tokens })
     assert.same({ false, "file", false, "v2" }, { conf.wait, conf.store, conf.plus, conf.dialect })
-    assert.same({ mint = { count = 10, window_s = 1800 }, push = { count = 60, window_s = 60 }, personalise = { count = 100, window_s = 1 } },
+    assert.same({ mint = { count = 10, window_s = 1800 }, push = { count = 60, window_s = 60 }, personalise = { count = 100,
+      window_s = 1 } },
       conf.limits)
     assert.equal("environment", conf.from.account)
   end)
@@ -67,7 +68,8 @@ describe("config.resolve", function()
 
   it("prefers options, then the environment, then the default profile", function()
     write [[return { default = "acme", profiles = {
-      acme = { base_url = "https://file.example/x/", account = "file-account", key_id = "file-key", api_key = "file-secret", country = "91" } } }]]
+      acme = { base_url = "https://file.example/x/", account = "file-account", key_id = "file-key", api_key = "file-secret",
+        country = "91" } } }]]
     local conf = assert(config.resolve())
     assert.same({ "https://file.example/x", "file-account", "91", "acme", "profile acme" },
       { conf.base_url, conf.account, conf.country, conf.profile, conf.from.api_key })
@@ -86,7 +88,8 @@ describe("config.resolve", function()
     write [[return { profiles = { b = { base_url = "https://b.example", account = "b-account", key_id = "b-key" } } }]]
     use(FULL)
     local conf = assert(config.resolve{ profile = "b" })
-    assert.same({ "https://b.example", "b-account", "b-key", "env-secret" }, { conf.base_url, conf.account, conf.key_id, conf.api_key })
+    assert.same({ "https://b.example", "b-account", "b-key", "env-secret" }, { conf.base_url, conf.account, conf.key_id,
+      conf.api_key })
     ambient.profile = "b"
     assert.equal("b-account", config.resolve().account)
   end)
@@ -115,7 +118,8 @@ describe("config.resolve", function()
 
   it("runs the file in an empty environment", function()
     for text, part in pairs{
-      ["return {"] = "is not valid Lua", ["return 7"] = "must return a table", ["os.exit(0)"] = "failed", ["while true do end"] = "must not loop",
+      ["return {"] = "is not valid Lua", ["return 7"] = "must return a table", ["os.exit(0)"] = "failed",
+        ["while true do end"] = "must not loop",
       ["return { profile = {} }"] = "unknown key 'profile'", ["return { profiles = { a = 1 } }"] = "is not a table",
       ["return { default = 1 }"] = "must hold default", ["\27Lua"] = "bytecode",
       ["return { profiles = { default = { acount = 'x' } } }"] = "unknown key 'acount'",
@@ -160,10 +164,12 @@ describe("config.resolve", function()
   it("reads limits of every form", function()
     use(FULL)
     env.TCB_LIMITS = "push=5/2 mint=0"
-    assert.same({ mint = false, push = { count = 5, window_s = 2 }, personalise = { count = 100, window_s = 1 } }, config.resolve().limits)
+    assert.same({ mint = false, push = { count = 5, window_s = 2 }, personalise = { count = 100, window_s = 1 } },
+      config.resolve().limits)
     local conf = assert(config.resolve{ limits = { push = { 6, 0.5 }, personalise = 0 } })
     assert.same({ mint = { count = 10, window_s = 1800 }, push = { count = 6, window_s = 0.5 }, personalise = false }, conf.limits)
-    for text, part in pairs{ ["push"] = "'push' in it", ["push=x"] = "COUNT/SECONDS", ["pull=1/1"] = "names 'pull'", ["push=1/0"] = "COUNT" } do
+    for text, part in pairs{ ["push"] = "'push' in it", ["push=x"] = "COUNT/SECONDS", ["pull=1/1"] = "names 'pull'",
+      ["push=1/0"] = "COUNT" } do
       env.TCB_LIMITS = text
       fails(nil, "TCB_LIMITS", part)
     end
@@ -192,11 +198,13 @@ describe("config.resolve", function()
 
   it("raises on unknown options and wrong types, and only then", function()
     use(FULL)
-    for _, options in ipairs{ { acount = "x" }, { timeout_s = "5" }, { wait = 1 }, { account = {} }, { profile = 1 }, { tokens = "ten" }, { limits = 5 } } do
+    for _, options in ipairs{ { acount = "x" }, { timeout_s = "5" }, { wait = 1 }, { account = {} }, { profile = 1 },
+      { tokens = "ten" }, { limits = 5 } } do
       assert.has_error(function() config.resolve(options) end)
     end
     assert.has_error(function() config.resolve "acme" end)
-    for _, options in ipairs{ { tokens = 21 }, { tokens = 1.5 }, { timeout_s = 0 }, { store = "disk" }, { dialect = "v3" }, { country = "x" }, { account = "" },
+    for _, options in ipairs{ { tokens = 21 }, { tokens = 1.5 }, { timeout_s = 0 }, { store = "disk" }, { dialect = "v3" },
+      { country = "x" }, { account = "" },
       { account = "a\nb" }, { ca = "/nonexistent/ca.pem" }, { deadline_s = 1e9 } } do
       fails(options)
     end
@@ -205,7 +213,8 @@ describe("config.resolve", function()
   it("writes the profiles file for the user alone, and reads it back", function()
     local profiles = require "tcb.profiles"
     sh("rm -rf " .. home)
-    local data = { default = "a", profiles = { a = { account = 'q"\n\\', tokens = 3, wait = true, limits = { push = { 5, 2 } } }, ["b c"] = {} } }
+    local data = { default = "a", profiles = { a = { account = 'q"\n\\', tokens = 3, wait = true, limits = { push = { 5,
+      2 } } }, ["b c"] = {} } }
     assert(profiles.write(data))
     local back = assert(profiles.read())
     assert.same(data.profiles, back.profiles)

@@ -108,7 +108,8 @@ describe("core.base_url", function()
       assert.equal(url, (core.base_url(url)))
       assert.is_true(select(2, core.base_url(url)))
     end
-    for _, url in ipairs{ "http://api.example", "http://127.0.0.1.example", "http://localhost.example", "http://127.1", "http://0127.0.0.1",
+    for _, url in ipairs{ "http://api.example", "http://127.0.0.1.example", "http://localhost.example", "http://127.1",
+      "http://0127.0.0.1",
       "http://[::2]", "http://127.0.0.1@api.example/", "http://256.0.0.1" } do
       local none, err = core.base_url(url)
       assert.is_nil(none, url)
@@ -118,9 +119,29 @@ describe("core.base_url", function()
   end)
 
   it("refuses what is no base URL", function()
-    for _, url in ipairs{ "", "api.example", "ftp://x", "https://", "https:///x", "https://h?x", "https://h/#x", "https://h:0", "https://h:70000",
-      "https://h:", "https://a b", "https://h\n", "https://u:p@h", "https://-h", "https://[x]", "https://[::1", "https://[::1]x", "https://h\195\169" } do
+    for _, url in ipairs{ "", "api.example", "ftp://x", "https://", "https:///x", "https://h?x", "https://h/#x",
+      "https://h:0", "https://h:70000",
+      "https://h:", "https://a b", "https://h\n", "https://u:p@h", "https://-h", "https://[x]", "https://[::1",
+        "https://[::1]x", "https://h\195\169" } do
       assert.is_nil((core.base_url(url)), url)
     end
+  end)
+end)
+
+describe("percent-encoding", function()
+  it("keeps the unreserved characters and nothing else", function()
+    local all = {}
+    for i = 0, 255 do all[#all + 1] = string.char(i) end
+    local _, url = build("status", { query = { batchId = table.concat(all) } })
+    local value = url:match "batchId=(.*)$"
+    assert.equal(table.concat(all), (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)))
+    assert.is_nil(value:find "[^%w%-._~%%]")
+    assert.equal(66 + (256 - 66) * 3, #value)
+  end)
+
+  it("bounds the URL", function()
+    local none, err = build("status", { query = { batchId = ("%"):rep(3000) } })
+    assert.is_nil(none)
+    assert.equal("input", err.kind)
   end)
 end)

@@ -6,7 +6,8 @@ end
 
 describe("core.digest, errors", function()
   it("reads slug and message, and takes the kind from the status", function()
-    for status, want in pairs{ [400] = "input", [401] = "auth", [403] = "forbidden", [404] = "not_found", [429] = "rate", [500] = "server",
+    for status, want in pairs{ [400] = "input", [401] = "auth", [403] = "forbidden", [404] = "not_found", [429] = "rate",
+      [500] = "server",
       [502] = "server", [503] = "server", [504] = "server", [422] = "input", [302] = "proto" } do
       local e = digest("push", status, '{"slug": "some-error", "message": "it says why"}')
       assert.same({ kind = want, status = status, slug = "some-error", message = "it says why", sent = true }, e)
@@ -16,7 +17,8 @@ describe("core.digest, errors", function()
   it("reads status_info, and the older answer without it", function()
     local text = "Request body is invalid: ends_at cannot be older than current time"
     local want = { kind = "input", status = 400, field = "ends_at", message = text, sent = true }
-    assert.same(want, digest("personalise", 400, '{"status_info": {"status": "error", "field": "ends_at", "message": "' .. text .. '"}}'))
+    assert.same(want, digest("personalise", 400,
+      '{"status_info": {"status": "error", "field": "ends_at", "message": "' .. text .. '"}}'))
     assert.same(want, digest("personalise", 400, '{"status": "error", "message": "' .. text .. '", "field": "ends_at"}'))
   end)
 
@@ -49,7 +51,8 @@ describe("core.digest, errors", function()
   end)
 
   it("reads escapes, cuts at characters, and drops control characters", function()
-    assert.equal('say "\195\169 \240\159\152\128" end', digest("push", 400, [[{"message": "say \"\u00e9 \ud83d\ude00\"\u0000end"}]]).message)
+    assert.equal('say "\195\169 \240\159\152\128" end', digest("push", 400,
+      [[{"message": "say \"\u00e9 \ud83d\ude00\"\u0000end"}]]).message)
     local long = ("\195\169"):rep(300)
     local cut = digest("push", 400, '{"message": "' .. long .. '"}').message
     assert.is_true(#cut > 100 and #cut < 256)
@@ -69,7 +72,8 @@ describe("core.digest, Retry-After", function()
   after_each(function() core.clock.virtual(false) end)
 
   it("reads seconds and dates, and bounds absurd values", function()
-    for header, want in pairs{ ["3"] = 3, ["0"] = 0, [" 12 "] = 12, ["Thu, 01 Jan 2026 00:00:30 GMT"] = 30, ["Wed, 31 Dec 2025 23:00:00 GMT"] = 0,
+    for header, want in pairs{ ["3"] = 3, ["0"] = 0, [" 12 "] = 12, ["Thu, 01 Jan 2026 00:00:30 GMT"] = 30,
+      ["Wed, 31 Dec 2025 23:00:00 GMT"] = 0,
       ["99999999999999999999"] = 3600, ["Sat, 01 Jan 2050 00:00:00 GMT"] = 3600 } do
       assert.equal(want, digest("push", 429, "", header).retry_after_s, header)
       assert.equal(want, digest("push", 503, "", header).retry_after_s, header)
@@ -85,7 +89,8 @@ describe("core.digest, success", function()
   local good = {
     token = '{"token": "abc", "created_at": "2026-01-10T06:59:05.72Z"}', labels = "[]", push = ' {"batch_id": "x"} ',
     personalise = '{"status_info": {"status": "success", "message": "Record processed successfully"}}',
-    status = '{"data": []}', feature_sets = '{"feature_sets": []}', numbers = '{"numbers": []}', publish = '{"status": "pending"}', delist = "{}",
+    status = '{"data": []}', feature_sets = '{"feature_sets": []}', numbers = '{"numbers": []}',
+      publish = '{"status": "pending"}', delist = "{}",
     v1_personalise = '{"status": "success", "message": "x"}', v1_push = '{"status": "success", "message": "x"}', v1_status = "[]",
     feedback_log = '"https://x"', cmb_log = "[]", other = "anything",
   }
@@ -103,7 +108,8 @@ describe("core.digest, success", function()
         assert.equal("proto", digest(call, 200, "<html><title>hello</title>").kind, call)
       end
     end
-    for _, body in ipairs{ '{"batch_id": "x"', '{"batch_id": "x"}}', '{"batch_id": ""}', '{"batch_id": 7}', "[]", '{"batch_id": "x",}', '{batch_id: "x"}',
+    for _, body in ipairs{ '{"batch_id": "x"', '{"batch_id": "x"}}', '{"batch_id": ""}', '{"batch_id": 7}', "[]",
+      '{"batch_id": "x",}', '{batch_id: "x"}',
       "null", "{}", '{"batch_id": "x" "y"}', '{"batch_id": tru}', '{"batch_id": "x", "n": 01}' } do
       assert.equal("proto", digest("push", 200, body).kind, body)
     end
@@ -115,5 +121,35 @@ describe("core.digest, success", function()
     local e = digest("numbers", 200, '{"client_account_id": "c", "phone_type": "", "new_numbers": [], "status": "failed"}')
     assert.equal("proto", e.kind)
     assert.equal("the answer has no numbers, but the status 'failed'", e.message)
+  end)
+end)
+
+describe("core.digest, whatever comes", function()
+  it("never fails on mangled bodies, and never takes one for the wrong thing", function()
+    local seeds = { '{"slug": "invalid-input", "message": "a \\u00e9\\ud83d\\ude00 b"}', '{"batch_id": "d76s5-dfg9d-o32442-837467854"}',
+      '{"status_info": {"status": "error", "field": "ends_at", "message": "[1,2]"}, "n": [-1.5e3, true, null]}', "<html><title>x</title>" }
+    local state = 12345
+    local function random(n)
+      state = (state * 1103515245 + 12345) % 2147483648
+      return math.floor(state / 65536) % n + 1
+    end
+    for i = 1, 4000 do
+      local body = seeds[random(#seeds)]
+      for _ = 1, random(4) do
+        local at = random(#body + 1)
+        local what = random(3)
+        if what == 1 then body = body:sub(1, at - 1)
+        elseif what == 2 then body = body:sub(1, at - 1) .. string.char(random(256) - 1) .. body:sub(at + 1)
+        else body = body:sub(1, at) .. body:sub(random(#body + 1)) end
+      end
+      local status = ({ 200, 400, 401, 500, 502 })[random(5)]
+      local e = digest(({ "push", "personalise", "token", "labels" })[random(4)], status, i % 2 == 0 and body or core.buf(body))
+      if status ~= 200 then assert.is_truthy(e and e.kind) end
+      if e then
+        assert.equal(status, e.status)
+        assert.is_nil(e.message:find "[%c]")
+        assert.is_true(#e.message < 256 and #e.message > 0)
+      end
+    end
   end)
 end)

@@ -20,14 +20,16 @@ end
 
 --- Options of tcb.client for this server; `more` are added.
 function Second:options(more)
-  local options = { base_url = self.base_url, account = self.account, key_id = self.key_id, api_key = self.api_key, store = "memory" }
+  local options = { base_url = self.base_url, account = self.account, key_id = self.key_id, api_key = self.api_key,
+    store = "memory" }
   for name, value in pairs(more or {}) do options[name] = value end
   return options
 end
 
 --- A control request; returns the decoded answer.
 function Second:control(path, body)
-  local res = assert(require("tcb.runtime").current().send{ method = body and "POST" or "GET", url = self.base_url:match "^http://[^/]+" .. path,
+  local res = assert(require("tcb.runtime").current().send{ method = body and "POST" or "GET",
+    url = self.base_url:match "^http://[^/]+" .. path,
     headers = { "Content-Type: application/json" }, body = body and json.encode(body), timeout_s = 10 })
   return assert(json.decode(res.body))
 end

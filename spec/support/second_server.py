@@ -6,8 +6,9 @@ TCB_API_KEY= and PID=, and serves 127.0.0.1 until its parent is gone or it gets 
   GET  /_seen      every request so far: {method, target, headers: [[name, value]], body, connection}
   GET  /_commits   every record, number and token committed, in order
   POST /_fault     {path (its ending), method?, skip?, times?, status?, headers?, body?, cut?}; cut: fin, rst, half-head, half-body,
-                   long-header; `commit`: true lets the request do its work first
+                   long-header, stall; `commit`: true lets the request do its work first
   POST /_expire    all tokens are expired
+  POST /_hold      a number's state and what it becomes: {number, set?, state, then?, after?}
 """
 import http.server
 import json
@@ -23,13 +24,14 @@ import uuid
 
 ACCOUNT, KEY_ID, API_KEY = (str(uuid.uuid4()) for _ in range(3))
 FORBIDDEN = set("!@#$%^&*()_+/")
-NAMES = {"caller": "caller_number", "receiver": "receiver_number", "label_name": "dynamic_label_name", "call_reason": "dynamic_call_reason"}
+NAMES = {"caller": "caller_number", "receiver": "receiver_number", "label_name": "dynamic_label_name",
+         "call_reason": "dynamic_call_reason"}
 OLD_NAMES = {new: old for old, new in NAMES.items()}
 OPTIONS = {"settle": 0.2, "number_settle": 0.3, "v3": True, "prefix": ""}
 lock = threading.RLock()
 tokens, batches, seen, commits, faults, connections = {}, {}, [], [], [], {}
-LABELS = [{"id": str(uuid.uuid4()), "name": "Label %d" % i, "logo_url": "https://logo.example/%d" % i, "category": 10, "sub_category": 142,
-           "created_by_email": "ops@example.com", "created_at": "2026-01-07T06:53:55.402122Z",
+LABELS = [{"id": str(uuid.uuid4()), "name": "Label %d" % i, "logo_url": "https://logo.example/%d" % i, "category": 10,
+           "sub_category": 142, "created_by_email": "ops@example.com", "created_at": "2026-01-07T06:53:55.402122Z",
            "label_type": "static" if i == 3 else "dynamic"} for i in range(5)]
 SETS = [{"id": str(uuid.uuid4()), "name": "Set %d" % i, "description": "", "status": "draft", "process_id": "p-%d" % (i % 2),
          "client_account_id": ACCOUNT, "label_id": LABELS[0]["id"], "call_reason_id": None, "video_caller_id": None,
@@ -125,8 +127,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: applic")
         elif how == "half-body":
             self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n{"batch_id": "hal')
+        elif how == "stall":
+            time.sleep(2)
         elif how == "long-header":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200000 + b"\r\nContent-Length: 2\r\n\r\n{}")
+
+    def fail(self, fault):
+        if "cut" in fault:
+            return self.cut(fault["cut"])
+        return self.send(fault["status"], fault.get("body", ""), fault.get("headers"))
 
     def fault(self, method, path):
         for f in faults:
@@ -150,7 +159,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                          "connection": connections.get(self.client_address)})
             fault = self.fault(method, path)
             if fault and not fault.get("commit"):
-                return self.cut(fault["cut"]) if "cut" in fault else self.send(fault["status"], fault.get("body", ""), fault.get("headers"))
+                return self.fail(fault)
             try:
                 if not path.startswith(OPTIONS["prefix"]):
                     raise Refused(404, "not-found", "no such path")
@@ -159,7 +168,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             except Refused as e:
                 status, answer = e.status, e.body
         if fault:
-            return self.cut(fault["cut"]) if "cut" in fault else self.send(fault["status"], fault.get("body", ""), fault.get("headers"))
+            return self.fail(fault)
         return self.send(*answer) if isinstance(answer, tuple) else self.send(status, answer)
 
     def do_GET(self):
@@ -178,7 +187,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 faults.append({"times": 1, "skip": 0, **json.loads(body)})
             elif path == "/_expire":
                 tokens.clear()
-            elif path == "/_hold":                           # a number's state and what it becomes: {number, set, state, then, after}
+            elif path == "/_hold":                           # a number's state and what it becomes
                 h = json.loads(body)
                 numbers[h["number"]] = {"set": SETS[h.get("set", 0)]["id"], "state": h["state"], "then": h.get("then"),
                                         "until": time.monotonic() + h.get("after", 0)}
@@ -226,9 +235,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if (method, rest) == ("GET", "/labels"):
             return page_of(LABELS, query, 1000)[0]
         if (method, rest) == ("GET", "/number_management/feature_sets"):
-            found = [s for s in SETS if all(s[k] == query[k] for k in ("department_id", "operation_id", "process_id") if k in query)]
+            filters = [k for k in ("department_id", "operation_id", "process_id") if k in query]
+            found = [s for s in SETS if all(s[k] == query[k] for k in filters)]
             items, count, page, limit = page_of(found, query, 3)
-            return {"feature_sets": items, "pagination_info": {"total_page_count": count, "current_page": page, "page_limit": limit}}
+            return {"feature_sets": items,
+                    "pagination_info": {"total_page_count": count, "current_page": page, "page_limit": limit}}
         if (method, rest) == ("GET", "/number_management/numbers"):
             return self.list_numbers(query)
         m = re.fullmatch(r"/number_management/feature_sets/([^/]+)/numbers/(publish|delist)", rest)
@@ -322,8 +333,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         items, count, _, _ = page_of(found, query, 5)
         names = {s["id"]: s["name"] for s in SETS}
         return {"numbers": [{"phone_number": n, "phone_type": "verified", "status": v["state"], "client_account_id": ACCOUNT,
-                             "created_by_email": "ops@example.com", "department": "d", "operation": "o", "process": "p", "subprocess": "",
-                             "feature_set_name": names[v["set"]], "call_me_back": "enabled", "created_at": "2026-01-07T06:53:55Z",
+                             "created_by_email": "ops@example.com", "department": "d", "operation": "o", "process": "p",
+                             "subprocess": "", "feature_set_name": names[v["set"]], "call_me_back": "enabled",
+                             "created_at": "2026-01-07T06:53:55Z",
                              "updated_at": "2026-01-07T06:53:55Z", "label_name": "Label 0"} for n, v in items],
                 "pagination_information": {"total_page_count": count}}
 
