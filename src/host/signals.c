@@ -225,7 +225,8 @@ void host_signals_start(lua_State *L) {
   for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
     struct sigaction before;
     sigaction(ours[i], NULL, &before);
-    if (before.sa_handler == SIG_IGN && ours[i] != SIGPIPE && ours[i] != SIGALRM) continue;   /* nohup and `&` in scripts */
+    /* nohup is respected; but a script's `&` ignores SIGINT too, and whoever sends that to such a process means it. */
+    if (before.sa_handler == SIG_IGN && ours[i] == SIGHUP) continue;
     sigaction(ours[i], &act, NULL);
   }
 }
