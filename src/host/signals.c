@@ -222,11 +222,6 @@ void host_signals_start(lua_State *L) {
   act.sa_handler = on_signal;                            /* no SA_RESTART: a read or a wait must end */
   sigemptyset(&act.sa_mask);
   static const int ours[] = { SIGINT, SIGTERM, SIGALRM, SIGPIPE };
-  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-    struct sigaction before;
-    sigaction(ours[i], NULL, &before);
-    /* nohup is respected; but a script's `&` ignores SIGINT too, and whoever sends that to such a process means it. */
-    if (before.sa_handler == SIG_IGN && ours[i] == SIGHUP) continue;
-    sigaction(ours[i], &act, NULL);
-  }
+  /* Also where a script's `&` left SIGINT ignored: whoever sends it to such a process means it. */
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) sigaction(ours[i], &act, NULL);
 }
