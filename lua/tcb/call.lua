@@ -31,7 +31,7 @@ end
 local function open_store(conf, runtime)
   if conf.store == "memory" then return require("tcb.store.memory").new() end
   if type(conf.store) == "table" then return conf.store end        -- one of the program's own
-  if runtime.store then return runtime.store(conf.base_url, conf.account) end       -- nginx: shared by its workers
+  if runtime.store then return runtime.store(conf.base_url, conf.account) end       -- nginx, HAProxy: nothing waits for a disk
   local file = require "tcb.store.file"
   if not conf.state_dir then
     return errors.fail("config", "there is no folder for the account's state: the environment names no home",
@@ -244,6 +244,7 @@ end
 ---@return tcb.Error? err with call and attempts; kind in_doubt when a push or a real-time call may have been processed
 function Caller:request(call, o)
   o = o or {}
+  task.enter()
   local endpoint = core.endpoints[call]
   local method, wrong = self:build(call, o)
   if not method then return nil, finish(wrong, call, 0) end

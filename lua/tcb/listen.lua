@@ -3,6 +3,7 @@
 -- @module tcb.listen
 local core = require "tcb.core"
 local errors = require "tcb.errors"
+local hosts = require "tcb.hosts"
 local inbox = require "tcb.inbox"
 local runner = require "tcb.inbox.runner"
 local task = require "tcb.task"
@@ -137,6 +138,8 @@ end
 function M.new(options)
   if type(options) ~= "table" then error("tcb.listen: a table of options is expected", 2) end
   check(options)
+  local refused = hosts.refuse("a listener", "run `tcb listen` beside it; nginx hands events over to it with tcb.nginx")
+  if refused then return nil, refused end
   local given = {}
   for k, v in pairs(options) do given[k] = v end
   local ok, err = read_key(given)

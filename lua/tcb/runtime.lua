@@ -8,13 +8,15 @@
 -- A runtime never sends a request twice and never follows a redirect. Its errors (kinds net, timeout, proto, cancelled, memory,
 -- config, store) have `sent = true` when the first byte of the request had left.
 -- @module tcb.runtime
+local hosts = require "tcb.hosts"
 local M = {}
 
 local used
 
+local RUNTIMES = { lua = "tcb.runtime.curl", nginx = "tcb.runtime.nginx", haproxy = "tcb.runtime.haproxy" }
+
 local function default()
-  if rawget(_G, "ngx") and rawget(_G, "ngx").get_phase then return require "tcb.runtime.nginx" end
-  return require "tcb.runtime.curl"
+  return require(RUNTIMES[hosts.name()])
 end
 
 --- The runtime of this program: the one given to `use`, else the one that fits the host.

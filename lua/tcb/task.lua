@@ -7,12 +7,13 @@
 local core = require "tcb.core"
 local errors = require "tcb.errors"
 local ngx = rawget(_G, "ngx")
-local loop = require(ngx and ngx.get_phase and "tcb.task.nginx" or "tcb.task.loop")
+local host = require "tcb.hosts".name()
+local loop = require(host == "lua" and "tcb.task.loop" or "tcb.task." .. host)
 
 local mono = core.clock.mono
 local unpack = table.unpack or unpack                              -- luacheck: ignore
 local M = { wake = loop.wake, on_idle = loop.on_idle, add_poller = loop.add_poller, remove_poller = loop.remove_poller,
-  current = loop.current }
+  current = loop.current, enter = loop.enter or function() end }
 
 ---@class tcb.Task
 local Task = {}
@@ -117,6 +118,7 @@ M.detaches = loop.detached ~= nil
 ---@return tcb.Task
 function M.spawn(fn, ...)
   check_function(fn, "spawn")
+  M.enter()
   local me = loop.current()
   return new_task(me and me.group or root, fn, ...)
 end
@@ -161,6 +163,7 @@ end
 --- Inside a task: calls fn directly.
 function M.run(fn, ...)
   check_function(fn, "run")
+  M.enter()
   if loop.current() then return fn(...) end
   local group, done = new_group(), {}
   local main = new_task(group, fn, ...)

@@ -5,6 +5,7 @@
 -- @module tcb.campaign
 local core = require "tcb.core"
 local errors = require "tcb.errors"
+local hosts = require "tcb.hosts"
 local interrupt = require "tcb.campaign.interrupt"
 local items = require "tcb.campaign.items"
 local journal = require "tcb.campaign.journal"
@@ -59,8 +60,11 @@ Campaign.__name = "tcb.campaign"
 
 --- Makes a campaign. Touches neither disk nor network. Raises on unknown options and wrong types.
 ---@param opts tcb.CampaignOptions
----@return tcb.Campaign
+---@return tcb.Campaign? campaign
+---@return tcb.Error? err kind config: inside the event loop of nginx or HAProxy
 function M.new(opts)
+  local refused = hosts.refuse("a campaign", "run it with `tcb push` or a Lua script beside it: they share the account through the state file")
+  if refused then return nil, refused end
   local o = options.campaign(opts, 2)
   if type(o.source) == "string" then o.source = require("tcb.source.csv").new(o.source) end
   local path = o.journal or (o.source and o.source.path and o.source.path .. ".tcb.db")

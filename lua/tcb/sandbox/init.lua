@@ -9,6 +9,7 @@
 -- It runs in a thread of its own: a program that blocks does not stop it. What it models and what not: docs/sandbox.md.
 -- @module tcb.sandbox
 local errors = require "tcb.errors"
+local hosts = require "tcb.hosts"
 local json = require "tcb.json"
 local options = require "tcb.sandbox.options"
 local timeshift = require "tcb.timeshift"
@@ -26,13 +27,6 @@ local Sandbox = {}
 Sandbox.__index = Sandbox
 Sandbox.__name = "tcb.sandbox"
 
-local function refuse_event_loops()
-  local host = rawget(_G, "ngx") and "nginx" or type(rawget(_G, "core")) == "table" and rawget(_G, "core").msleep and "HAProxy"
-  if not host then return end
-  return errors.new{ kind = "config", message = "a sandbox does not start inside " .. host .. ": start `tcb sandbox` beside it and set "
-    .. "TCB_BASE_URL and the other variables that it prints" }
-end
-
 local function need_httpd()
   local ok, why = pcall(require, "tcb.httpd")
   if ok then return end
@@ -47,7 +41,7 @@ end
 function M.new(given)
   local read, why = options.read(given)
   if not read then error("tcb.sandbox: " .. why, 2) end
-  local err = refuse_event_loops() or need_httpd()
+  local err = hosts.refuse("a sandbox", "start `tcb sandbox` beside it and set TCB_BASE_URL and the other variables that it prints") or need_httpd()
   if err then return nil, err end
   local shift = os.getenv "TCB_CLOCK"
   if shift and shift ~= "" then

@@ -11,19 +11,22 @@ local M = {}
 
 --- What our own yields carry; a task that yields anything else simply lets the others run.
 local PARKED = {}
---- Blocking waits nest on the C stack: beyond this depth they resume no more tasks, only I/O and timers go on.
-local DEPTH_MAX = 16
+--- Blocking waits nest on the C stack: beyond this level they resume no more tasks, only I/O and timers go on.
+local LEVEL_MAX = 16
 --- A sleep ends after this at the latest and looks at the clock again: the machine may have been suspended.
 local SLEEP_MAX_S = 60
 --- On a virtual clock, while bytes of real sockets are on their way: time stands still for steps of this length.
 local BUSY_STEP_S = 0.05
 
 local current                       -- the task being resumed, also while a generator inside it runs
-local depth = 0                     -- nested blocking waits
 local ready, head, tail = {}, 1, 0  -- what can run: ready[head..tail]
 local timers = heap.new()
 local idle = {}                     -- functions for the moment when nothing can run
 local pollers = {}
+local host                          -- a program whose own loop must go on: see use_host
+
+--- Called before state that tasks share is touched; a host may have to do something about it. Nothing here.
+function M.enter() end
 
 --- The task that runs now, also while a generator inside it does; nil on the main thread.
 function M.current() return current end
@@ -52,6 +55,7 @@ local block                         -- defined below: waits without yielding
 --- was over, nil when the task was cancelled.
 function M.park(waiter, due_us)
   local me = current
+  M.enter()
   if me and me.cancelled then return nil end
   if waiter.done then return waiter.why end
   if due_us then timers:add(waiter, due_us) end
@@ -75,6 +79,7 @@ end
 
 local function resume(task)
   local previous, args = current, task.args
+  task.level = previous and previous.level + 1 or 1                -- how deep its stack sits on those of others
   current = task
   if not args then return resumed(task, previous, resume_co(task.co)) end
   task.args = nil
@@ -126,7 +131,7 @@ end
 --- Nothing can run: passes the time until the next thing happens.
 local function pass_time()
   local first = timers[1]
-  if not first and not watched() then
+  if not first and not watched() and not host then
     error("tcb: nothing can wake the tasks that wait: each waits for another", 0)
   end
   if clock.virtual() then
@@ -140,7 +145,12 @@ local function pass_time()
   else
     local left = SLEEP_MAX_S
     if first then left = math.min(left, math.max(0, (first.due - mono()) / 1e6)) end
-    poll(left)
+    if host and not host.may_block() then
+      if #pollers > 0 then poll(0) end
+      if tail < head then host.sleep(left) end
+    else
+      poll(left)
+    end
   end
   return fire_due()
 end
@@ -149,7 +159,7 @@ end
 local function turn()
   fire_due()
   local n = tail - head + 1
-  if n > 0 and depth <= DEPTH_MAX then
+  if n > 0 and (not current or current.level <= LEVEL_MAX) then
     for _ = 1, n do
       if tail < head then break end                          -- a nested turn took them
       local task = ready[head]
@@ -162,7 +172,7 @@ local function turn()
     local now = idle
     idle = {}
     for i = 1, #now do now[i]() end
-  elseif n > 0 and not timers[1] and not watched() then
+  elseif n > 0 and not timers[1] and not watched() and not host then
     error("tcb: too many generators or callbacks wait inside each other", 0)
   else
     pass_time()
@@ -175,9 +185,7 @@ end
 
 --- Waits for `waiter` by running turns: for the main thread and for coroutines that are not ours.
 function block(waiter)
-  depth = depth + 1
   local ok, err = pcall(until_done, waiter)
-  depth = depth - 1
   if ok then return end
   if waiter.at then timers:remove(waiter) end
   waiter.done = true
@@ -193,10 +201,7 @@ function M.pass()
     make_ready(me)
     yield(PARKED)
   else
-    depth = depth + 1
-    local ok, err = pcall(turn)
-    depth = depth - 1
-    if not ok then error(err, 0) end
+    turn()
   end
 end
 
@@ -210,6 +215,10 @@ function M.add_poller(poller)
   M.remove_poller(poller)
   pollers[#pollers + 1] = poller
 end
+
+--- For hosts with an event loop in which many coroutines of theirs wait here at the same time: `may_block()` tells whether nothing
+--- else runs yet; `sleep(seconds)` lets the host go on, for that long at most, and may return early.
+function M.use_host(functions) host = functions end
 
 function M.remove_poller(poller)
   for i = #pollers, 1, -1 do
