@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
   lua_pushlightuserdata(L, argv);
   int code = 1;
   if (lua_pcall(L, 2, 1, 0) == LUA_OK) code = (int)lua_tointeger(L, -1);
+  else if (host_signals_caught()) code = 128 + host_signals_caught();      /* it came when all was said: while the output was flushed */
   else fprintf(stderr, "tcb: %s\n", lua_tostring(L, -1) ? lua_tostring(L, -1) : "failed");
   lua_close(L);
   return code;
