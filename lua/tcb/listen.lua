@@ -31,9 +31,11 @@ local KEY_MIN = 12
 ---@field idle_timeout_s number? default 20
 ---@field read_timeout_s number? for one whole request, default 10
 ---@field max_connections integer? default 512
+---@field commit_max integer? most events that share one commit, default 512
 local OPTIONS = { port = "number", host = "string", path = "string", key = "string", key_file = "string", cert = "string", tls_key = "string",
   socket = "string", socket_mode = "number", inbox = "string", on = "table", workers = "number", attempts = "number", backoff_s = "table",
-  keep_days = "number", max_body_bytes = "number", idle_timeout_s = "number", read_timeout_s = "number", max_connections = "number" }
+  keep_days = "number", max_body_bytes = "number", idle_timeout_s = "number", read_timeout_s = "number", max_connections = "number",
+  commit_max = "number" }
 
 ---@class tcb.Listener
 ---@field url string? where to deliver to, without the key
@@ -97,7 +99,7 @@ local function start_front(options)
     path = options.path or "/hook", key = options.key, cert = cert, tls_key = tls_key, socket = options.socket,
     socket_mode = options.socket_mode or 384, inbox = options.inbox, max_body_bytes = options.max_body_bytes or 262144,
     idle_timeout_s = options.idle_timeout_s or 20, read_timeout_s = options.read_timeout_s or 10,
-    max_connections = options.max_connections or 512 })
+    max_connections = options.max_connections or 512, commit_max = options.commit_max or 512 })
   if not thread then return nil, err end
   local first = thread:receive(60) or "failed net the acknowledging thread does not answer"
   local port = first:match "^ready (%d+)$"

@@ -32,8 +32,9 @@ function M.new(inbox, options)
     first_end_us = nil, stopping = false, counts = { handled = 0, failed = 0, dead = 0 } }, Runner)
 end
 
+--- An error as text; of its traceback only the handler's own part.
 local function describe(err)
-  local text = tostring(err)
+  local text = tostring(err):gsub("\n\t%[C%]: in function 'xpcall'.*$", "")
   return #text > 2000 and text:sub(1, 2000) or text
 end
 

@@ -9,7 +9,6 @@ local M = {}
 
 local JSON = { ["Content-Type"] = "application/json" }
 local RECEIVED = '{"status":"received"}'
-local BATCH_MAX = 512                   -- events in one commit
 
 local function refuse(request, status, message)
   request:respond(status, JSON, json.encode { message = message })
@@ -38,18 +37,18 @@ local function acknowledge(box, requests)
   return new
 end
 
---- Takes what has arrived, and what arrives while it does.
-local function gather(server)
+--- Takes what has arrived, and what arrives while it does, up to `most` deliveries.
+local function gather(server, most)
   local list, before = {}, 0
   repeat
     before = #list
     local request = server:take()
     while request do
       list[#list + 1] = request
-      request = server:take()
+      request = #list < most and server:take() or nil
     end
-    if #list > 0 then server:step(0) end
-  until #list == before or #list >= BATCH_MAX
+    if #list > 0 and #list < most then server:step(0) end
+  until #list == before or #list >= most
   return list
 end
 
@@ -90,7 +89,7 @@ function M.main(port, args)
   port:send(("ready %d"):format(server:port()))
   while not port:stopping() do
     assert(server:step(30))
-    local requests = gather(server)
+    local requests = gather(server, args.commit_max)
     if #requests > 0 and acknowledge(box, requests) > 0 then port:send "new" end
     local asked = port:receive(0)
     if asked == "stats" then
