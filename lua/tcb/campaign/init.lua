@@ -162,6 +162,47 @@ function Campaign:summary()
   error(s, 0)
 end
 
+--- Runs `fn(j, shape)` with the journal open for reading, and the options that it was begun with.
+local function reading(self, fn)
+  local j, err = journal.open(self.journal, { readonly = true })
+  if not j then return nil, err end
+  local function finish(ok, ...)
+    j:close()
+    if not ok and errors.is((...)) then return nil, (...) end
+    if not ok then error((...), 0) end
+    return ...
+  end
+  return finish(pcall(function()
+    local shape = setup.stored(self, j)
+    if not self.source then self.source = setup.stored_source(j) end
+    if not self.source then
+      return errors.fail("config", "the input is needed, and the journal does not know where it lies", { remedy = "tell where: --input PATH" })
+    end
+    return fn(j, shape)
+  end))
+end
+
+--- Every row of the input with what became of it: the input's columns, then tcb_line tcb_outcome tcb_reason tcb_batch_id tcb_record_id
+--- tcb_matched. Streams; needs the input.
+---@param o { format: "csv"|"json"|"sqlite", write: fun(text: string)?, path: string? } write: gets pieces of text; path: of a new SQLite file
+---@return true? ok
+---@return tcb.Error? err
+function Campaign:export(o)
+  return reading(self, function(j, shape)
+    local export = require "tcb.campaign.export"
+    if o.format == "sqlite" then return export.sqlite(self, j, shape, o.path) end
+    return export.write(self, j, shape, o.format, o.write)
+  end)
+end
+
+--- The life of the records of a number or of a line: list of { row, line, outcome, reason, batch, events }.
+---@param o { number: string?, line: integer? }
+---@return table[]? records
+---@return tcb.Error? err
+function Campaign:why(o)
+  return reading(self, function(j, shape) return require("tcb.campaign.why").find(self, j, shape, o) end)
+end
+
 Campaign._interrupted = interrupted
 Campaign._items = items
 Campaign._STATE = STATE

@@ -31,6 +31,9 @@ local SQL = {
   outcome = "INSERT OR REPLACE INTO outcome (seq, codes, marks, ids, notes) VALUES (?, ?, ?, ?, ?)",
   reason = "INSERT OR REPLACE INTO reason (n, text, field) VALUES (?, ?, ?)",
   forget = "UPDATE input SET body = NULL WHERE seq = ? AND body IS NOT NULL",
+  purge_input = "UPDATE input SET body = NULL, hashes = zeroblob(length(hashes)) WHERE seq = ?",
+  purge_outcome = "UPDATE outcome SET ids = NULL, notes = NULL WHERE seq = ?",
+  purge_batch = "UPDATE batch SET events = '' WHERE seq = ?",
 }
 
 --- Columns of a batch row, in the order of `BATCH`; rows come as tables with these names.
@@ -184,6 +187,22 @@ function Journal:reason(n, text, field)
   local ok, err = self:_touch()
   if not ok then return nil, err end
   return self:_run("reason", n, text, field)
+end
+
+--- Nobody will be asked about its open records any more.
+function Journal:settle_open(seq)
+  local ok, err = self:_touch()
+  if not ok then return nil, err end
+  return self:_run("open", 0, seq)
+end
+
+--- Forgets the details of a batch: body, hashes, ids, notes, events.
+function Journal:purge(seq)
+  local ok, err = self:_touch()
+  for _, name in ipairs{ "purge_input", "purge_outcome", "purge_batch" } do
+    if ok then ok, err = self:_run(name, seq) end
+  end
+  return ok, err
 end
 
 --- All reasons: { [n] = { text =, field = } }.

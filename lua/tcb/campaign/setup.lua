@@ -2,6 +2,7 @@
 -- @module tcb.campaign.setup
 local core = require "tcb.core"
 local errors = require "tcb.errors"
+local json = require "tcb.json"
 local options = require "tcb.campaign.options"
 
 local M = {}
@@ -38,6 +39,8 @@ local function write_header(self, j)
     made_by = "tcb " .. core.version, account = client.account, base_url = client.base_url, label_id = label, input_done = 0,
     keeps_bodies = (o.each or o.schedule) and 1 or 0 }
   for name, text in pairs(options.shape_text(o)) do values["shape." .. name] = text end
+  values.shape, values.source = json.encode(M.shape(self, { header = { label_id = label } })), self.source.kind
+  values["input.path"] = self.source.path
   for name, value in pairs(self.source.identity and self.source:identity() or {}) do values["input." .. name] = value end
   local ok
   ok, err = j:set(values)
@@ -114,6 +117,18 @@ function M.shape(self, j)
     if shape[name] == nil and self.client and self.client._conf then shape[name] = self.client._conf[name] or nil end
   end
   return shape
+end
+
+--- The feed's shape as it was when the campaign began, whatever the options of this program are.
+function M.stored(self, j)
+  return j.header.shape and json.decode(j.header.shape) or M.shape(self, j)
+end
+
+--- The source where the journal last saw it; nil when it has no path.
+function M.stored_source(j)
+  local path, kind = j.header["input.path"], j.header.source
+  if not path or path == "-" then return nil end
+  return require("tcb.source." .. (kind or "csv")).new(path)
 end
 
 --- What an interrupted push has not read yet: { waiting, refused, dropped }; nil when all was read, or the input is not there.

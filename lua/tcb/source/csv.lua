@@ -65,6 +65,20 @@ function Source:rebuild(shape, spans)
   return self._rebuilder:rebuild(spans)
 end
 
+--- The input once more from its start, for who walks over its rows: a reader, the offset of the first row behind the header, the header
+--- as it stands, the delimiter; nil, err.
+function Source:again(shape)
+  local feed, err = self:feed(shape)
+  if not feed then return nil, err end
+  local header, delimiter = feed:header()
+  local begin = feed:offset()
+  feed:close()
+  local reader
+  reader, err = open(self)
+  if not reader then return nil, err end
+  return reader, begin, header, delimiter
+end
+
 --- Looks at the whole input without keeping any of it: see tcb.source.scan.
 function Source:scan(shape, now, on) return require("tcb.source.scan").run(self, shape, now, on) end
 

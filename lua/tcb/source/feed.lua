@@ -211,6 +211,8 @@ function Feed:watch(notes, all_faults) self._core:watch(notes, all_faults) end
 function Feed:path(name) return self._core:path(name) end
 --- The descriptor to wait on after "wait"; nil for files.
 function Feed:fd() return self._core:fd() end
+--- Offset behind the last row taken (at first: behind the header), of the bytes after decoding.
+function Feed:offset() return self._core:offset() end
 --- How much of the input has been taken, 0..1; nil for a pipe, and where the file's size does not tell (compressed input).
 function Feed:fraction()
   local size = self.identity and self.identity.size
