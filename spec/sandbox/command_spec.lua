@@ -57,6 +57,18 @@ describe("tcb sandbox", function()
     end
   end)
 
+  it("asks a running sandbox for webhook events", function()
+    local r = sh(tcb.binary .. " sandbox trigger cmb --scenario not-interested --count 2; " .. tcb.binary .. " sandbox trigger user_feedback --json; "
+      .. tcb.binary .. " sandbox trigger nonsense; echo $?; curl -s $TCB_BASE_URL/_sandbox/ledger")
+    local one, two, object, code = r.out:match "^(%S+)\n(%S+)\n({[^\n]+)\n(%d+)\n"
+    assert.matches("^%x+%-%x+%-4%x+%-", one)
+    assert.not_equal(one, two)
+    assert.matches('"event_ids":%["%x', object)
+    assert.equal("2", code)
+    assert.matches('"what":"trigger cmb not%-interested 2"', r.out)
+    assert.equal(2, tcb { "sandbox", "trigger", "cmb" }.code)                   -- no TCB_BASE_URL
+  end)
+
   it("refuses what it does not know, with 2", function()
     for _, argv in ipairs { { "--limit", "push" }, { "--limit", "pull=1/1" }, { "--fault", "push:0:503" }, { "--fault", "push:1:999" },
       { "--latency", "5-1" }, { "--settle", "soon" }, { "--accounts", "0" }, { "nonsense" }, { "trigger" }, { "--webhook", "ftp://x" } } do

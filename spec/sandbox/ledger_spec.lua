@@ -104,7 +104,7 @@ describe("sandbox ledger", function()
 
   it("tells what was listed, and when it was done", function()
     s:mint()
-    s:call("publish", { phone_numbers = { "918812345678", "918812349004" } })
+    s:call("publish", { phone_numbers = { "918812345678", "999812349004" } })
     s:pass(5)
     local set = s.account.feature_sets[1].id
     s:call("delist", { phone_numbers = { "918812345678" } })

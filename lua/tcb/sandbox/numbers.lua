@@ -1,7 +1,8 @@
 --- Listing and delisting numbers: answered at once, done later.
 --
 -- publish: a new number is `pending`, then `listed`. delist: `delisting`, then absent. A number listed while its delisting is under way
--- looks accepted and is ignored. By ending: 9004 fails to be listed (absent again), 9005 fails to be delisted (listed again).
+-- looks accepted and is ignored. Numbers of the unassigned code 999 may fail: those that end in 9004 to be listed (absent again), those
+-- that end in 9005 to be delisted (listed again).
 -- @module tcb.sandbox.numbers
 local accounts = require "tcb.sandbox.accounts"
 local answers = require "tcb.sandbox.answers"
@@ -83,7 +84,7 @@ end
 
 --- Ends the listing or delisting of `entries` at `due`.
 local function finish(rules, account, set, entries, due, delisting)
-  local failing, done, failed = delisting and "9005$" or "9004$", {}, {}
+  local failing, done, failed = delisting and "^999%d*9005$" or "^999%d*9004$", {}, {}
   for _, entry in ipairs(entries) do
     local is_failed = entry.phone:find(failing) ~= nil
     table.insert(is_failed and failed or done, entry)
