@@ -9,7 +9,8 @@ describe("core.json_check", function()
   end
 
   it("accepts every kind of value, and white space around it", function()
-    for _, text in ipairs { "{}", "[]", " [1, -0, 0.5, 1e9, 1E+2, -3.25e-7] ", '"a"', "true", "false", "null", '\t{"a" :\r\n[ {} , "x" ]}\n',
+    for _, text in ipairs { "{}", "[]", " [1, -0, 0.5, 1e9, 1E+2, -3.25e-7] ", '"a"', "true", "false", "null",
+      '\t{"a" :\r\n[ {} , "x" ]}\n',
       '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude9a"', '"äöü \226\130\172 \240\159\154\154"' } do
       good(text)
     end
@@ -18,11 +19,15 @@ describe("core.json_check", function()
   it("refuses what only looks like JSON", function()
     for text, why in pairs {
       [""] = "too early", ["{"] = "too early", ["[1,"] = "too early", ["[1 2]"] = "bracket", ["[1,]"] = "value", ["{,}"] = "name",
-      ['{"a"}'] = "colon", ['{"a":1,}'] = "name", ["{a:1}"] = "name", ["'a'"] = "value", ["01"] = "wrong number", ["1."] = "wrong number",
+      ['{"a"}'] = "colon", ['{"a":1,}'] = "name", ["{a:1}"] = "name", ["'a'"] = "value", ["01"] = "wrong number",
+        ["1."] = "wrong number",
       [".5"] = "value", ["+1"] = "value", ["1e"] = "wrong number", ["-"] = "wrong number", ["nul"] = "word", ["True"] = "value",
-      ["[}"] = "value", ["[1}"] = "bracket", ['{"a":1]'] = "bracket", ["1 2"] = "behind", ["{}x"] = "behind", ['"a'] = "closing quote",
-      ['"\\x"'] = "escape", ['"\\u12g4"'] = "escape", ['"\\ud800"'] = "escape", ['"\\ude9a"'] = "escape", ['"\\ud83d\\u0041"'] = "escape",
-      ['"a\nb"'] = "control", ['"\0"'] = "control", ['"\255"'] = "UTF%-8", ['"\192\128"'] = "UTF%-8", ['"\237\160\128"'] = "UTF%-8",
+      ["[}"] = "value", ["[1}"] = "bracket", ['{"a":1]'] = "bracket", ["1 2"] = "behind", ["{}x"] = "behind",
+        ['"a'] = "closing quote",
+      ['"\\x"'] = "escape", ['"\\u12g4"'] = "escape", ['"\\ud800"'] = "escape", ['"\\ude9a"'] = "escape",
+        ['"\\ud83d\\u0041"'] = "escape",
+      ['"a\nb"'] = "control", ['"\0"'] = "control", ['"\255"'] = "UTF%-8", ['"\192\128"'] = "UTF%-8",
+        ['"\237\160\128"'] = "UTF%-8",
       ['"\244\144\128\128"'] = "UTF%-8", ['"\226\130"'] = "UTF%-8", ["NaN"] = "value", ["\239\187\191{}"] = "value" } do
       bad(text, why)
     end

@@ -43,7 +43,8 @@ describe("tcb sandbox", function()
         print(p.wait(), len(rest), oct(os.stat(%q).st_mode & 0o777), open(%q).read() == ''.join(lines))
         print(''.join(line.split('=')[0] + ' ' for line in lines))
         print([json.loads(line)['event'] for line in open(%q)])
-      ]]):gsub("\n        ", "\n"):gsub("^%s+", ""):format(tcb.binary, base .. ".env", base .. ".l", signal, base .. ".env", base .. ".env", base .. ".l")
+      ]]):gsub("\n        ", "\n"):gsub("^%s+", ""):format(tcb.binary, base .. ".env", base .. ".l", signal, base .. ".env",
+        base .. ".env", base .. ".l")
       local f = assert(io.open(base, "w"))
       f:write(script)
       f:close()
@@ -58,7 +59,8 @@ describe("tcb sandbox", function()
   end)
 
   it("asks a running sandbox for webhook events", function()
-    local r = sh(tcb.binary .. " sandbox trigger cmb --scenario not-interested --count 2; " .. tcb.binary .. " sandbox trigger user_feedback --json; "
+    local r = sh(tcb.binary .. " sandbox trigger cmb --scenario not-interested --count 2; " .. tcb.binary
+      .. " sandbox trigger user_feedback --json; "
       .. tcb.binary .. " sandbox trigger nonsense; echo $?; curl -s $TCB_BASE_URL/_sandbox/ledger")
     local one, two, object, code = r.out:match "^(%S+)\n(%S+)\n({[^\n]+)\n(%d+)\n"
     assert.matches("^%x+%-%x+%-4%x+%-", one)
@@ -70,8 +72,10 @@ describe("tcb sandbox", function()
   end)
 
   it("refuses what it does not know, with 2", function()
-    for _, argv in ipairs { { "--limit", "push" }, { "--limit", "pull=1/1" }, { "--fault", "push:0:503" }, { "--fault", "push:1:999" },
-      { "--latency", "5-1" }, { "--settle", "soon" }, { "--accounts", "0" }, { "nonsense" }, { "trigger" }, { "--webhook", "ftp://x" } } do
+    for _, argv in ipairs { { "--limit", "push" }, { "--limit", "pull=1/1" }, { "--fault", "push:0:503" }, { "--fault",
+      "push:1:999" },
+      { "--latency", "5-1" }, { "--settle", "soon" }, { "--accounts", "0" }, { "nonsense" }, { "trigger" }, { "--webhook",
+        "ftp://x" } } do
       local r = tcb { "sandbox", (table.unpack or unpack)(argv) }             -- luacheck: ignore
       assert.equal(2, r.code)
       assert.matches("^tcb sandbox: ", r.err)

@@ -14,7 +14,8 @@ describe("sandbox control", function()
   local function post(name, body) return s:send("POST", "/_sandbox/" .. name, body, { authorization = false }) end
 
   it("takes a fault as JSON or as text", function()
-    for _, body in ipairs { "labels:1:503", '"labels:1:503"', '{"spec":"labels:1:503"}', '{"fault":"labels:1:503"}', '{"faults":["labels:1:503"]}',
+    for _, body in ipairs { "labels:1:503", '"labels:1:503"', '{"spec":"labels:1:503"}', '{"fault":"labels:1:503"}',
+      '{"faults":["labels:1:503"]}',
       '["labels:1:503"]', '{"call":"labels","which":"1","what":"503"}' } do
       assert.equal(200, post("fault", body).status)
       assert.equal(503, s:call("labels").status)
@@ -133,7 +134,8 @@ describe("sandbox webhooks", function()
     trigger{ event_type = "cmb", scenario = "not-interested" }
     trigger{ event_type = "user_feedback" }
     local list = all()
-    local yes, sim, no, feedback = json.decode(list[1].body), json.decode(list[2].body), json.decode(list[3].body, { nulls = true }),
+    local yes, sim, no, feedback = json.decode(list[1].body), json.decode(list[2].body), json.decode(list[3].body,
+      { nulls = true }),
       json.decode(list[4].body)
     assert.equal(list[1].event_id, yes.event_id)
     assert.equal(s.account.id, yes.client_account_id)

@@ -8,7 +8,8 @@ describe("a fault spec", function()
     assert.same({ first = 2, last = 4 }, f.when)
     assert.equal(3.5, f.seconds)
     assert.equal("429+3.5", f.what)
-    for _, what in ipairs { "401", "403", "404", "429", "429+2", "500", "502", "503", "504", "parse-token", "html", "empty", "truncate", "stall+2",
+    for _, what in ipairs { "401", "403", "404", "429", "429+2", "500", "502", "503", "504", "parse-token", "html", "empty",
+      "truncate", "stall+2",
       "reset-before", "reset-after-commit" } do
       assert.is_table(faults.parse("*:5%:" .. what))
     end
@@ -16,7 +17,8 @@ describe("a fault spec", function()
   end)
 
   it("is refused with a reason when it is none", function()
-    for _, spec in ipairs { "", "push", "push:1", "pull:1:503", "push:0:503", "push:3-2:503", "push:101%:503", "push:x:503", "push:1:200",
+    for _, spec in ipairs { "", "push", "push:1", "pull:1:503", "push:0:503", "push:3-2:503", "push:101%:503", "push:x:503",
+      "push:1:200",
       "push:1:stall", "push:1:503+2", "push:1:html+1", "push:1:reset" } do
       local f, why = faults.parse(spec)
       assert.is_nil(f)
@@ -63,7 +65,8 @@ describe("sandbox faults", function()
   end)
 
   it("answer instead of the service: nothing is committed", function()
-    local shapes = { ["401"] = "authorization%-error", ["403"] = "forbidden%-error.*not authorized%. please contact your admin%.", ["404"] = "not%-found",
+    local shapes = { ["401"] = "authorization%-error",
+      ["403"] = "forbidden%-error.*not authorized%. please contact your admin%.", ["404"] = "not%-found",
       ["429"] = "too%-many", ["500"] = "internal%-server%-error", ["502"] = "<html>.*502 Bad Gateway", ["503"] = "<html>.*503",
       ["504"] = "<html>.*504" }
     for what, pattern in pairs(shapes) do
@@ -108,7 +111,8 @@ describe("sandbox faults", function()
       if what == "html" then assert.matches("^<html>", answer.text) end
       if what == "empty" then assert.equal("", answer.text) end
       if what == "stall+5" then assert.equal(5, answer.stall_s) end
-      assert.equal(({ truncate = "truncate", ["stall+5"] = "stall", ["reset-after-commit"] = "reset-after-commit" })[what], answer.cut)
+      assert.equal(({ truncate = "truncate", ["stall+5"] = "stall", ["reset-after-commit"] = "reset-after-commit" })[what],
+        answer.cut)
     end
   end)
 

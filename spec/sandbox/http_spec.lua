@@ -3,7 +3,7 @@ local json = require "tcb.json"
 local luas = require "support.luas"
 local tcb = require "tcb"
 
---- Runs Python beside the sandbox, which answers from its own thread. `base` has the helpers of rawclient.py and a `call` of its own.
+--- Runs Python beside the sandbox, which answers from its own thread; the script has the helpers of rawclient.py.
 local function python(s, code)
   local path = os.tmpname()
   local f = assert(io.open(path, "w"))
@@ -76,11 +76,13 @@ describe("tcb.sandbox", function()
       ]==]))
     local calls = {}
     for _, event in ipairs(s:ledger()) do calls[#calls + 1] = event.call end
-    assert.same({ "token", "labels", "feature_sets", "labels", "numbers", "personalise", "push", "status", "publish", "delist", "other" }, calls)
+    assert.same({ "token", "labels", "feature_sets", "labels", "numbers", "personalise", "push", "status", "publish", "delist",
+      "other" }, calls)
   end)
 
   it("cuts connections as told, and says in the ledger what was committed", function()
-    s = assert(tcb.sandbox{ seed = 1, faults = { "push:1:reset-before", "push:2:reset-after-commit", "push:3:truncate", "push:4:empty",
+    s = assert(tcb.sandbox{ seed = 1, faults = { "push:1:reset-before", "push:2:reset-after-commit", "push:3:truncate",
+      "push:4:empty",
       "push:5:html", "push:6:stall+0.4", "push:7:429+3", "push:8:503" } })
     local out = python(s, [==[
       for i in range(9):
@@ -106,7 +108,8 @@ describe("tcb.sandbox", function()
     for _, e in ipairs(s:ledger()) do
       if e.call == "push" then told[#told + 1] = ("%s %s %s %s"):format(e.fault, e.status, e.answered, e.keys and #e.keys) end
     end
-    assert.same({ "reset-before nil false nil", "reset-after-commit 200 false 1", "truncate 200 false 1", "empty 200 true 1", "html 200 true 1",
+    assert.same({ "reset-before nil false nil", "reset-after-commit 200 false 1", "truncate 200 false 1", "empty 200 true 1",
+      "html 200 true 1",
       "stall+0.4 200 true 1", "429+3 429 true nil", "503 503 true nil", "nil 200 true 1" }, told)
   end)
 
@@ -227,7 +230,8 @@ describe("the sandbox object", function()
     assert.is_true(s:fault "push:1:503")
     assert.equal(0, s:revoke())
     assert.equal("push:1:503", s:state().faults[1])
-    assert.same({ "advance 10", "fault push:1:503", "revoke 0" }, { s:ledger(1)[1].what, s:ledger(1)[2].what, s:ledger(1)[3].what })
+    assert.same({ "advance 10", "fault push:1:503", "revoke 0" }, { s:ledger(1)[1].what, s:ledger(1)[2].what,
+      s:ledger(1)[3].what })
     assert.has_error(function() s:fault "nonsense" end)
     assert.has_error(function() s:advance "x" end)
     assert.has_error(function() s:trigger{ event_type = "x" } end)
@@ -239,7 +243,8 @@ describe("the sandbox object", function()
   end)
 
   it("refuses unknown options, and says what a value should be", function()
-    for _, options in ipairs { { nonsense = 1 }, { limits = { x = 1 } }, { limits = "push=x" }, { settle = -1 }, { faults = "x" }, { accounts = 1.5 },
+    for _, options in ipairs { { nonsense = 1 }, { limits = { x = 1 } }, { limits = "push=x" }, { settle = -1 },
+      { faults = "x" }, { accounts = 1.5 },
       { port = 70000 }, { latency = "9-1" }, { webhook = "x" }, { ledger = "" } } do
       assert.has_error(function() tcb.sandbox(options) end)
     end

@@ -8,13 +8,15 @@ describe("sandbox ledger", function()
   after_each(function() s:close() end)
 
   local function key(r)
-    return core.sha256(("%s|%s|%.0f|%.0f|%s"):format(r.caller_number:gsub("%+", ""), r.receiver_number:gsub("%+", ""), r.starts_at, r.ends_at,
+    return core.sha256(("%s|%s|%.0f|%.0f|%s"):format(r.caller_number:gsub("%+", ""), r.receiver_number:gsub("%+", ""),
+      r.starts_at, r.ends_at,
       r.label_id)):sub(1, 16)
   end
 
   it("begins with the seed and the limits", function()
     local first = s:events()[1]
-    assert.same({ n = 1, t = support.T0, event = "start", seed = 7, limits = { mint = "10/1800", push = "60/60", personalise = "100/1" } }, first)
+    assert.same({ n = 1, t = support.T0, event = "start", seed = 7, limits = { mint = "10/1800", push = "60/60",
+      personalise = "100/1" } }, first)
     local other = support.start{ limits = { push = "3/0.5", mint = 0 } }
     assert.same({ mint = "0", push = "3/0.5", personalise = "100/1" }, other:events()[1].limits)
     other:close()
@@ -30,9 +32,11 @@ describe("sandbox ledger", function()
     local list = s:events()
     assert.equal(3, #list)
     assert.same({ n = 2, t = support.T0 + 1500, event = "request", call = "token", account = s.account.id, method = "POST",
-      path = "/clients/" .. s.account.id .. "/token", status = 200, token = core.sha256(s.token):sub(1, 8), answered = true }, list[2])
+      path = "/clients/" .. s.account.id .. "/token", status = 200, token = core.sha256(s.token):sub(1, 8), answered = true },
+        list[2])
     assert.same({ n = 3, t = support.T0 + 1750, event = "request", call = "push", account = s.account.id, method = "POST",
-      path = "/v2/clients/" .. s.account.id .. "/dynamic_call_records", status = 200, token = core.sha256(s.token):sub(1, 8), records = 2,
+      path = "/v2/clients/" .. s.account.id .. "/dynamic_call_records", status = 200, token = core.sha256(s.token):sub(1, 8),
+        records = 2,
       batch_id = id, answered = true, keys = {
         { key = key(one), starts_at = one.starts_at, ends_at = one.ends_at, receiver = "3210" },
         { key = key(plus), starts_at = plus.starts_at, ends_at = plus.ends_at, receiver = "3210" } } }, list[3])
@@ -40,7 +44,8 @@ describe("sandbox ledger", function()
     s:pass(1.999)
     assert.equal(3, #s:events())
     s:pass(60)
-    assert.same({ n = 4, t = support.T0 + 3750, event = "settle", batch_id = id, results = { { key = key(one), status = "success" },
+    assert.same({ n = 4, t = support.T0 + 3750, event = "settle", batch_id = id, results = { { key = key(one),
+      status = "success" },
       { key = key(one), status = "success" } } }, s:events()[4])
   end)
 

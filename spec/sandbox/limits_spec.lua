@@ -94,7 +94,8 @@ describe("sandbox limits", function()
     s:mint()
     assert.same({ [200] = 60 }, burst(60, function() return s:call("personalise", s:record()) end))
     s:pass(0.5)
-    local v1 = { caller = "911234567890", receiver = "919876543210", label_id = s.account.labels[1].id, starts_at = support.T0 + 1,
+    local v1 = { caller = "911234567890", receiver = "919876543210", label_id = s.account.labels[1].id,
+      starts_at = support.T0 + 1,
       ends_at = support.T0 + 3600000 }
     assert.same({ [200] = 40, [429] = 10 }, burst(50, function() return s:call("v1_personalise", v1) end))
     s:pass(0.499)

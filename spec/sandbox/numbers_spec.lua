@@ -19,7 +19,8 @@ describe("sandbox numbers", function()
     for _, n in ipairs(s.account.numbers) do
       if n.set == s.account.feature_sets[1] then own = own or n.phone else other = other or n.phone end
     end
-    local answer = s:call("publish", { phone_numbers = { "918812345678", "918812345678", own, other, "12", "0918812345678", "+918812345679" } })
+    local answer = s:call("publish", { phone_numbers = { "918812345678", "918812345678", own, other, "12", "0918812345678",
+      "+918812345679" } })
     assert.equal(200, answer.status)
     local j = answer.json
     assert.equal("pending", j.status)
@@ -30,7 +31,8 @@ describe("sandbox numbers", function()
     assert.same({ own }, j.existing_numbers)
     assert.same({ other }, j.other_feature_set_numbers)
     assert.same({ "12", "0918812345678", "+918812345679" }, j.invalid_numbers)
-    for _, name in ipairs { "other_phonetype_numbers", "others_numbers", "migrated_numbers", "delisted_numbers", "updated_numbers" } do
+    for _, name in ipairs { "other_phonetype_numbers", "others_numbers", "migrated_numbers", "delisted_numbers",
+      "updated_numbers" } do
       assert.same({}, j[name])
     end
     assert.is_nil(j.processing_numbers)
@@ -55,7 +57,8 @@ describe("sandbox numbers", function()
   end)
 
   it("refuse what is no list of 1 to 10,000 texts, and feature sets that are not there", function()
-    for _, body in ipairs { "{", "{}", '{"phone_numbers":{}}', '{"phone_numbers":[]}', '{"phone_numbers":"9188"}', '{"phone_numbers":[918812345678]}',
+    for _, body in ipairs { "{", "{}", '{"phone_numbers":{}}', '{"phone_numbers":[]}', '{"phone_numbers":"9188"}',
+      '{"phone_numbers":[918812345678]}',
       "[]", '{"phone_numbers":[' .. ('"918812345678",'):rep(10000) .. '"918812345678"]}' } do
       local answer = s:call("publish", body)
       assert.equal(400, answer.status)

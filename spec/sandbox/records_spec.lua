@@ -28,9 +28,12 @@ describe("sandbox batches", function()
     local list = {}
     for i = 1, 501 do list[i] = text end
     local bodies = {
-      ["not JSON"] = '{"call_records":[' .. text .. "]", ["must be an object"] = "[]", ["is required"] = "{}", ["must be a list"] = '{"call_records":{}}',
-      ["must hold 1 to 500"] = '{"call_records":[]}', ["must hold 1 to 500 records"] = '{"call_records":[' .. table.concat(list, ",") .. "]}",
-      ["a record must be an object"] = '{"call_records":[1]}', ["there twice"] = '{"call_records":[' .. text .. '],"call_records":[]}',
+      ["not JSON"] = '{"call_records":[' .. text .. "]", ["must be an object"] = "[]", ["is required"] = "{}",
+        ["must be a list"] = '{"call_records":{}}',
+      ["must hold 1 to 500"] = '{"call_records":[]}', ["must hold 1 to 500 records"] = '{"call_records":['
+        .. table.concat(list, ",") .. "]}",
+      ["a record must be an object"] = '{"call_records":[1]}', ["there twice"] = '{"call_records":[' .. text
+        .. '],"call_records":[]}',
     }
     for pattern, body in pairs(bodies) do
       local answer = s:call("push", body)
@@ -39,16 +42,20 @@ describe("sandbox batches", function()
       assert.matches(pattern, answer.json.message)
     end
     for _, field in ipairs { "caller_number", "receiver_number", "label_id", "starts_at", "ends_at" } do
-      assert.matches("call_records%[1%]: " .. field .. " is required", s:push(s:record(), s:record{ [field] = false }).json.message)
+      assert.matches("call_records%[1%]: " .. field .. " is required", s:push(s:record(),
+        s:record{ [field] = false }).json.message)
     end
-    for field, value in pairs { caller_number = 911234567890, receiver_number = json.null, label_id = true, dynamic_label_name = 12345,
+    for field, value in pairs { caller_number = 911234567890, receiver_number = json.null, label_id = true,
+      dynamic_label_name = 12345,
       dynamic_call_reason = json.null, starts_at = "1893459600000", ends_at = 1.5 } do
       local wrong = s:push(s:record{ [field] = value })
       assert.equal(400, wrong.status)
       assert.matches(field .. " must be", wrong.json.message)
     end
-    assert.equal(400, s:call("push", '{"call_records":[' .. text:gsub('"starts_at":%d+', '"starts_at":1893459600000.0') .. "]}").status)
-    assert.equal(400, s:call("push", '{"call_records":[' .. text:gsub('"starts_at":%d+', '"starts_at":99999999999999999999') .. "]}").status)
+    assert.equal(400, s:call("push", '{"call_records":[' .. text:gsub('"starts_at":%d+', '"starts_at":1893459600000.0')
+      .. "]}").status)
+    assert.equal(400, s:call("push", '{"call_records":[' .. text:gsub('"starts_at":%d+', '"starts_at":99999999999999999999')
+      .. "]}").status)
     assert.equal(0, s.account.batches)
     assert.equal(0, #s:events("settle"))
   end)
@@ -79,13 +86,20 @@ describe("sandbox batches", function()
     for _, label in ipairs(s.account.labels) do if label.label_type ~= "dynamic" then static = label.id end end
     local broken = {
       { "caller_number", { caller_number = "0911234567890" } }, { "caller_number", { caller_number = "1234567" } },
-      { "receiver_number", { receiver_number = "91 98765 43210" } }, { "receiver_number", { receiver_number = "1234567890123456" } },
-      { "receiver_number", { receiver_number = "++919876543210" } }, { "label_id", { label_id = static } }, { "label_id", { label_id = "x" } },
-      { "label_id", { label_id = "00000000-0000-4000-8000-000000000000" } }, { "dynamic_label_name", { dynamic_label_name = "ab" } },
-      { "dynamic_label_name", { dynamic_label_name = ("x"):rep(41) } }, { "dynamic_call_reason", { dynamic_call_reason = "too short" } },
-      { "dynamic_call_reason", { dynamic_call_reason = ("x"):rep(101) } }, { "dynamic_call_reason", { dynamic_call_reason = "50% off today only" } },
-      { "dynamic_call_reason", { dynamic_call_reason = "Ends with a stop." } }, { "dynamic_call_reason", { dynamic_call_reason = " Begins with space" } },
-      { "ends_at", { starts_at = now + HOUR, ends_at = now + HOUR } }, { "ends_at", { starts_at = now - 2 * HOUR, ends_at = now - 1 } },
+      { "receiver_number", { receiver_number = "91 98765 43210" } }, { "receiver_number",
+        { receiver_number = "1234567890123456" } },
+      { "receiver_number", { receiver_number = "++919876543210" } }, { "label_id", { label_id = static } }, { "label_id",
+        { label_id = "x" } },
+      { "label_id", { label_id = "00000000-0000-4000-8000-000000000000" } }, { "dynamic_label_name",
+        { dynamic_label_name = "ab" } },
+      { "dynamic_label_name", { dynamic_label_name = ("x"):rep(41) } }, { "dynamic_call_reason",
+        { dynamic_call_reason = "too short" } },
+      { "dynamic_call_reason", { dynamic_call_reason = ("x"):rep(101) } }, { "dynamic_call_reason",
+        { dynamic_call_reason = "50% off today only" } },
+      { "dynamic_call_reason", { dynamic_call_reason = "Ends with a stop." } }, { "dynamic_call_reason",
+        { dynamic_call_reason = " Begins with space" } },
+      { "ends_at", { starts_at = now + HOUR, ends_at = now + HOUR } }, { "ends_at", { starts_at = now - 2 * HOUR,
+        ends_at = now - 1 } },
       { "ends_at", { starts_at = now, ends_at = now + 24 * HOUR + 1 } },
     }
     for _, case in ipairs(broken) do
@@ -98,11 +112,15 @@ describe("sandbox batches", function()
   it("accept everything up to the limits", function()
     local now = core.clock.now()
     local list = {
-      s:record{ caller_number = "+911234567890", receiver_number = "+919876543210" }, s:record{ caller_number = "12345678", receiver_number = "123456789012345" },
-      s:record{ dynamic_label_name = "abc" }, s:record{ dynamic_label_name = ("ß"):rep(40) }, s:record{ dynamic_label_name = false, dynamic_call_reason = false },
-      s:record{ dynamic_call_reason = "0123456789" }, s:record{ dynamic_call_reason = ("ह"):rep(100) }, s:record{ dynamic_call_reason = "a.b,c-d e:f;g?h" },
+      s:record{ caller_number = "+911234567890", receiver_number = "+919876543210" }, s:record{ caller_number = "12345678",
+        receiver_number = "123456789012345" },
+      s:record{ dynamic_label_name = "abc" }, s:record{ dynamic_label_name = ("ß"):rep(40) },
+        s:record{ dynamic_label_name = false, dynamic_call_reason = false },
+      s:record{ dynamic_call_reason = "0123456789" }, s:record{ dynamic_call_reason = ("ह"):rep(100) },
+        s:record{ dynamic_call_reason = "a.b,c-d e:f;g?h" },
       s:record{ starts_at = now, ends_at = now + 24 * HOUR }, s:record{ starts_at = now - 23 * HOUR, ends_at = now + HOUR },
-      s:record{ starts_at = now - 1, ends_at = now }, s:record{ label_id = s.account.labels[1].id:upper() }, s:record{ unknown_field = { 1, { 2 } } },
+      s:record{ starts_at = now - 1, ends_at = now }, s:record{ label_id = s.account.labels[1].id:upper() },
+        s:record{ unknown_field = { 1, { 2 } } },
     }
     for _, row in ipairs(settled((table.unpack or unpack)(list))) do          -- luacheck: ignore
       assert.same({ status = "success" }, row.status_info)
@@ -111,7 +129,8 @@ describe("sandbox batches", function()
 
   it("read escapes for what they mean", function()
     local r = json.encode(s:record())
-    local odd = r:gsub('"receiver_number":"91', '"receiver_n\\u0075mber":"\\u0039\\u0031'):gsub("Your parcel", "Y\\u00f6ur \\ud83d\\ude9a par\\\\cel")
+    local odd = r:gsub('"receiver_number":"91', '"receiver_n\\u0075mber":"\\u0039\\u0031'):gsub("Your parcel",
+      "Y\\u00f6ur \\ud83d\\ude9a par\\\\cel")
     local plain = s:call("push", '{"call_records":[' .. r .. "]}").json.batch_id
     local id = s:call("push", '{"call_records":[' .. odd .. "]}").json.batch_id
     s:pass(2)
@@ -128,7 +147,8 @@ describe("sandbox batches", function()
   end)
 
   it("end each record by its receiver's ending", function()
-    local reasons = { [1] = "Invalid input", [2] = "Not a Truecaller user", [3] = "OS not supported", [4] = "App version not supported",
+    local reasons = { [1] = "Invalid input", [2] = "Not a Truecaller user", [3] = "OS not supported",
+      [4] = "App version not supported",
       [5] = "Failed to push", [6] = "Failed to push" }
     local list = {}
     for n = 0, 12 do list[n + 1] = s:record{ receiver_number = ("9198765%05d"):format(9000 + n) } end
@@ -167,7 +187,8 @@ describe("sandbox batches", function()
     local row = answer.json.data[1]
     assert.equal(s.account.id, answer.json.client_account_id)
     assert.equal(id, answer.json.batch_id)
-    for _, name in ipairs { "caller_number", "receiver_number", "label_id", "dynamic_label_name", "dynamic_call_reason", "starts_at", "ends_at" } do
+    for _, name in ipairs { "caller_number", "receiver_number", "label_id", "dynamic_label_name", "dynamic_call_reason",
+      "starts_at", "ends_at" } do
       assert.equal(r[name], row[name])
     end
     assert.matches("^%x+%-%x+%-4%x+%-[89ab]%x+%-%x+$", row.id)
@@ -216,7 +237,8 @@ describe("sandbox batches", function()
   it("are counted, not read, when pace alone is rehearsed", function()
     local f = support.start{ empty_bodies = true, keys = false }
     f:mint()
-    local answer = f.rules:handle{ method = "POST", path = "/v2/clients/" .. f.account.id .. "/dynamic_call_records", query = "", body = "",
+    local answer = f.rules:handle{ method = "POST", path = "/v2/clients/" .. f.account.id .. "/dynamic_call_records",
+      query = "", body = "",
       headers = { authorization = "Bearer " .. f.token }, count = 500 }
     assert.equal(200, answer.status)
     local list = f:events("request")
@@ -235,7 +257,8 @@ describe("sandbox real-time calls", function()
   after_each(function() s:close() end)
 
   it("name the field at fault", function()
-    for field, value in pairs { caller_number = "123", receiver_number = "+919876543210", label_id = "x", dynamic_label_name = "ab",
+    for field, value in pairs { caller_number = "123", receiver_number = "+919876543210", label_id = "x",
+      dynamic_label_name = "ab",
       dynamic_call_reason = "a+b is forbidden", ends_at = 1 } do
       local answer = s:call("personalise", s:record{ [field] = value })
       assert.equal(400, answer.status)
@@ -244,13 +267,15 @@ describe("sandbox real-time calls", function()
       assert.equal("error", answer.json.status_info.status)
     end
     local missing = s:call("personalise", s:record{ label_id = false })
-    assert.same({ status = "error", field = "label_id", message = "Request body is invalid: label_id is required" }, missing.json.status_info)
+    assert.same({ status = "error", field = "label_id", message = "Request body is invalid: label_id is required" },
+      missing.json.status_info)
     assert.equal("invalid-input", s:call("personalise", "[]").json.slug)
     assert.equal("invalid-input", s:call("personalise", "{").json.slug)
   end)
 
   it("fail by the receiver's ending, and commit nothing then", function()
-    local reasons = { "Invalid input", "Not a Truecaller user", "OS not supported", "App version not supported", "Failed to push", "Failed to push" }
+    local reasons = { "Invalid input", "Not a Truecaller user", "OS not supported", "App version not supported",
+      "Failed to push", "Failed to push" }
     for n, reason in ipairs(reasons) do
       local answer = s:call("personalise", s:record{ receiver_number = ("9198765%05d"):format(9000 + n) })
       assert.equal(400, answer.status)
@@ -274,7 +299,8 @@ describe("sandbox v1 calls", function()
   after_each(function() s:close() end)
 
   local function record(fields)
-    local r = { caller = "911234567890", receiver = "919876543210", label_id = s.account.labels[1].id, label_name = "Acme Deliveries",
+    local r = { caller = "911234567890", receiver = "919876543210", label_id = s.account.labels[1].id,
+      label_name = "Acme Deliveries",
       call_reason = "Your parcel arrives today", starts_at = support.T0, ends_at = support.T0 + HOUR }
     for k, v in pairs(fields or {}) do r[k] = v end
     return r

@@ -66,13 +66,15 @@ describe("sandbox rules", function()
     assert.equal("listed", numbers.numbers[1].status)
     local one = s:call("numbers", nil, "feature_set_id=" .. sets.feature_sets[1].id).json
     assert.equal(4, #one.numbers)
-    assert.equal('{"numbers":[],"pagination_information":{"total_page_count":0}}', s:call("numbers", nil, "department_id=none").text)
+    assert.equal('{"numbers":[],"pagination_information":{"total_page_count":0}}', s:call("numbers", nil,
+      "department_id=none").text)
     assert.equal(400, s:call("labels", nil, "page=0").status)
   end)
 
   it("answer a real-time record", function()
     s:mint()
-    assert.equal('{"status_info":{"status":"success","message":"Record processed successfully"}}', s:call("personalise", s:record()).text)
+    assert.equal('{"status_info":{"status":"success","message":"Record processed successfully"}}', s:call("personalise",
+      s:record()).text)
     local late = s:call("personalise", s:record{ starts_at = 1000, ends_at = 2000 })
     assert.equal(400, late.status)
     assert.same({ status_info = { status = "error", field = "ends_at",

@@ -62,7 +62,8 @@ end
 function Caller:record(fields)
   local now = core.clock.now()
   local r = { caller_number = "911234567890", receiver_number = "919876543210", label_id = self.account.labels[1].id,
-    dynamic_label_name = "Acme Deliveries", dynamic_call_reason = "Your parcel arrives today", starts_at = now + 3600000, ends_at = now + 7200000 }
+    dynamic_label_name = "Acme Deliveries", dynamic_call_reason = "Your parcel arrives today", starts_at = now + 3600000,
+      ends_at = now + 7200000 }
   for k, v in pairs(fields or {}) do
     if v == false then r[k] = nil else r[k] = v end
   end

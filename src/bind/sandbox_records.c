@@ -1,5 +1,5 @@
-/* bind/sandbox_records.c: Lua face of tcb_sandbox_records. The userdata owns the records; they point into the body read last, which
-   it keeps alive. */
+/* bind/sandbox_records.c: Lua face of tcb_sandbox_records. The userdata owns the records; they point into the body read last,
+   which it keeps alive. */
 #include "bind/core_open.h"
 
 #include <limits.h>
@@ -10,8 +10,8 @@
 #define RECORDS "tcb.sandbox_records"
 typedef struct { tcb_sandbox_records *core; } records_ud;                /* NULL: closed */
 
-static const char *const outcomes[] = { "success", "invalid", "not_user", "os", "app", "push_failed", "once", "never", "unreported",
-  "twice", "plus", "masked", NULL };
+static const char *const outcomes[] = { "success", "invalid", "not_user", "os", "app", "push_failed", "once", "never",
+  "unreported", "twice", "plus", "masked", NULL };
 
 static tcb_sandbox_records *check_records(lua_State *L) {
   records_ud *u = luaL_checkudata(L, 1, RECORDS);
@@ -145,7 +145,7 @@ static const char *need_string(lua_State *L, int arg, const char *field) {
   return text;
 }
 
-/* (notes, { batch_id, account, created_at, labels, label_names, v1, settled, shown }, buf): appends the status rows -> buf | nil, err */
+/* (notes, { batch_id, account, created_at, labels, label_names, v1, settled, shown }, buf): appends the rows -> buf | nil, err */
 static int records_rows(lua_State *L) {
   tcb_sandbox_records *r = check_records(L);
   size_t len, labels_len, names_len, names = 0;
@@ -186,9 +186,9 @@ static int records_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"read", records_read}, {"check", records_check}, {"fault", records_fault}, {"outcome", records_outcome}, {"once", records_once},
-  {"decide", records_decide}, {"ledger", records_ledger}, {"notes", records_notes}, {"rows", records_rows}, {"close", records_close},
-  {NULL, NULL}
+  {"read", records_read}, {"check", records_check}, {"fault", records_fault}, {"outcome", records_outcome},
+  {"once", records_once}, {"decide", records_decide}, {"ledger", records_ledger}, {"notes", records_notes},
+  {"rows", records_rows}, {"close", records_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = {
   {"__gc", records_close}, {"__close", records_close}, {"__tostring", records_tostring}, {NULL, NULL}

@@ -64,9 +64,10 @@ static int hex4(const char *p, const char *end, unsigned *out) {
   unsigned n = 0;
   if (end - p < 4) return 0;
   for (int i = 0; i < 4; i++) {
-    unsigned c = (unsigned char)p[i], digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 16;
-    if (digit == 16) return 0;
-    n = n * 16 + digit;
+    unsigned c = (unsigned char)p[i], letter = c | 32;
+    if (c >= '0' && c <= '9') n = n * 16 + c - '0';
+    else if (letter >= 'a' && letter <= 'f') n = n * 16 + letter - 'a' + 10;
+    else return 0;
   }
   *out = n;
   return 1;
@@ -101,7 +102,10 @@ static int scan_string(tcb_json *j) {                    /* at: behind the openi
     if (p == j->end) return broken(j, "a string without its closing quote"), 0;
     if (*p == '"') break;
     int n = *p == '\\' ? escape_len(p, j->end, &ignored) : utf8_len(p, j->end);
-    if (n == 0) return broken(j, *p == '\\' ? "a wrong escape" : (unsigned char)*p < 0x20 ? "a control character in a string" : "not UTF-8"), 0;
+    if (n == 0) {
+      broken(j, *p == '\\' ? "a wrong escape" : (unsigned char)*p < 0x20 ? "a control character in a string" : "not UTF-8");
+      return 0;
+    }
     if (*p == '\\') j->has_escapes = 1;
     p += n;
   }
@@ -245,7 +249,8 @@ int tcb_json_int64(const char *text, size_t len, int64_t *out) {
   if (p == end) return 0;
   for (; p < end; p++) {
     if (*p < '0' || *p > '9') return 0;
-    if (__builtin_mul_overflow(n, 10, &n) || __builtin_sub_overflow(n, *p - '0', &n)) return 0;   /* negative: reaches INT64_MIN */
+    /* Counted downwards: INT64_MIN has no positive twin. */
+    if (__builtin_mul_overflow(n, 10, &n) || __builtin_sub_overflow(n, *p - '0', &n)) return 0;
   }
   if (!negative && n == INT64_MIN) return 0;
   *out = negative ? n : -n;

@@ -1,4 +1,4 @@
-/* core/json.h: a strict pull scanner over JSON bytes (RFC 8259, UTF-8): tokens point into the text, nothing is built or copied. */
+/* core/json.h: a strict pull scanner over JSON bytes (RFC 8259, UTF-8): tokens point into the text, nothing is built. */
 #ifndef TCB_JSON_H
 #define TCB_JSON_H
 

@@ -52,14 +52,17 @@ static tcb_status take_text(tcb_sandbox_records *r, const tcb_json *j, int field
 static int find_field(const tcb_sandbox_records *r, const tcb_json *j) {
   for (int f = 0; f < TCB_FIELDS; f++) {
     const char *name = tcb_rules[f].name[r->dialect];
-    if (j->has_escapes ? tcb_json_is(j, name) : r->name_len[r->dialect][f] == j->len && memcmp(name, j->text, j->len) == 0) return f;
+    if (j->has_escapes) {
+      if (tcb_json_is(j, name)) return f;
+    } else if (r->name_len[r->dialect][f] == j->len && memcmp(name, j->text, j->len) == 0) return f;
   }
   return -1;
 }
 
 static tcb_status wrong_type(const tcb_sandbox_records *r, int f, tcb_err *err) {
   const char *name = tcb_rules[f].name[r->dialect];
-  return tcb_fail_field(err, TCB_E_INPUT, name, "%s must be %s", name, tcb_rules[f].type == TCB_TYPE_INSTANT ? "a 64-bit integer" : "a string");
+  const char *what = tcb_rules[f].type == TCB_TYPE_INSTANT ? "a 64-bit integer" : "a string";
+  return tcb_fail_field(err, TCB_E_INPUT, name, "%s must be %s", name, what);
 }
 
 /* Behind the opening brace of a record. */
@@ -206,8 +209,9 @@ static void check(const tcb_sandbox_records *r, record *rec, int64_t now_ms, con
 }
 
 /* Receivers 9001 to 9011, in order. */
-static const uint8_t endings[] = { TCB_SANDBOX_INVALID, TCB_SANDBOX_NOT_USER, TCB_SANDBOX_OS, TCB_SANDBOX_APP, TCB_SANDBOX_PUSH_FAILED,
-  TCB_SANDBOX_ONCE, TCB_SANDBOX_NEVER, TCB_SANDBOX_UNREPORTED, TCB_SANDBOX_TWICE, TCB_SANDBOX_PLUS, TCB_SANDBOX_MASKED };
+static const uint8_t endings[] = { TCB_SANDBOX_INVALID, TCB_SANDBOX_NOT_USER, TCB_SANDBOX_OS, TCB_SANDBOX_APP,
+  TCB_SANDBOX_PUSH_FAILED, TCB_SANDBOX_ONCE, TCB_SANDBOX_NEVER, TCB_SANDBOX_UNREPORTED, TCB_SANDBOX_TWICE,
+  TCB_SANDBOX_PLUS, TCB_SANDBOX_MASKED };
 
 static void give_outcome(record *rec) {
   json_text t = rec->text[TCB_RECEIVER];
@@ -229,7 +233,8 @@ static char *put_text(char *o, json_text t) {
 
 /* The first 8 bytes of SHA-256 of `caller|receiver|starts_at|ends_at|label_id`, numbers as digits. */
 static int make_key(tcb_sandbox_records *r, record *rec) {
-  json_text caller = digits_of(rec->text[TCB_CALLER]), receiver = digits_of(rec->text[TCB_RECEIVER]), label = rec->text[TCB_LABEL];
+  json_text caller = digits_of(rec->text[TCB_CALLER]), receiver = digits_of(rec->text[TCB_RECEIVER]);
+  json_text label = rec->text[TCB_LABEL];
   char small[256], *text = small;
   unsigned char digest[32];
   size_t bytes = (size_t)caller.len + receiver.len + label.len + 48;
@@ -269,7 +274,10 @@ const char *tcb_sandbox_records_fault(const tcb_sandbox_records *r, int i, const
 }
 
 tcb_sandbox_outcome tcb_sandbox_records_outcome(const tcb_sandbox_records *r, int i) { return r->list[i].outcome; }
-void tcb_sandbox_records_decide(tcb_sandbox_records *r, int i, tcb_sandbox_outcome outcome) { r->list[i].outcome = (uint8_t)outcome; }
+void tcb_sandbox_records_decide(tcb_sandbox_records *r, int i, tcb_sandbox_outcome outcome) {
+  r->list[i].outcome = (uint8_t)outcome;
+}
+
 const unsigned char *tcb_sandbox_records_key(const tcb_sandbox_records *r, int i) { return r->list[i].key; }
 
 const char *tcb_sandbox_records_receiver(const tcb_sandbox_records *r, int i, size_t *len) {

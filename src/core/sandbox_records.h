@@ -50,7 +50,7 @@ tcb_status tcb_sandbox_results(const char *notes, size_t len, tcb_buf *out, tcb_
 typedef struct {
   tcb_dialect dialect;      /* of the rows; the body keeps its own */
   const char *batch_id, *account, *created_at;           /* created_at: ISO 8601 */
-  const char *label_names;          /* where a record names none: one name a label, each ending with NUL, in the order of `labels` */
+  const char *label_names;          /* where a record names none: one a label, each ending with NUL, as `labels` */
   const char *labels;
   size_t label_count;
   int is_settled;                   /* else every row is pending */

@@ -78,8 +78,8 @@ tcb_status tcb_sandbox_records_notes(const tcb_sandbox_records *r, tcb_buf *out,
 }
 
 const char *tcb_sandbox_reason(tcb_sandbox_outcome outcome) {
-  static const char *const reasons[] = { NULL, "Invalid input", "Not a Truecaller user", "OS not supported", "App version not supported",
-    "Failed to push" };
+  static const char *const reasons[] = { NULL, "Invalid input", "Not a Truecaller user", "OS not supported",
+    "App version not supported", "Failed to push" };
   return outcome <= TCB_SANDBOX_PUSH_FAILED ? reasons[outcome] : NULL;
 }
 
@@ -132,7 +132,10 @@ static char *put_string(char *o, const char *name, const char *text, size_t len)
 
 /* Text whose escapes were taken out: what would need one again shows as ?. */
 static char *put_plain(char *o, json_text t) {
-  for (uint32_t i = 0; i < t.len; i++) *o++ = t.data[i] == '"' || t.data[i] == '\\' || (unsigned char)t.data[i] < 0x20 ? '?' : t.data[i];
+  for (uint32_t i = 0; i < t.len; i++) {
+    char c = t.data[i];
+    *o++ = c == '"' || c == '\\' || (unsigned char)c < 0x20 ? '?' : c;
+  }
   return o;
 }
 
@@ -169,13 +172,12 @@ static char *put_status(char *o, tcb_dialect dialect, tcb_sandbox_outcome outcom
   return v1 ? o : put(o, "}");
 }
 
-static char *put_row(char *o, const tcb_sandbox_records *r, int i, uint64_t seed, const char *note, const tcb_sandbox_view *view) {
-  const record *rec = &r->list[i];
+static char *put_row(char *o, const record *rec, uint64_t seed, const char *note, const tcb_sandbox_view *view) {
   json_text name = rec->text[TCB_NAME], reason = rec->text[TCB_REASON];
   tcb_sandbox_outcome outcome = (unsigned char)note[8];
   int plus = outcome == TCB_SANDBOX_PLUS;
   o = put(o, "{\"id\":\"");
-  o = put(put_uuid(o, mix(seed + 2 * (uint64_t)i), mix(seed + 2 * (uint64_t)i + 1)), "\",");
+  o = put(put_uuid(o, mix(seed), mix(seed + 1)), "\",");
   if (view->dialect == TCB_V1) {
     o = put_string(o, "client_account_id", view->account, strlen(view->account));
     o = put_string(o, "batch_id", view->batch_id, strlen(view->batch_id));
@@ -183,8 +185,9 @@ static char *put_row(char *o, const tcb_sandbox_records *r, int i, uint64_t seed
   o = put_number(o, tcb_rules[TCB_CALLER].name[view->dialect], rec->text[TCB_CALLER], plus, 0);
   o = put_number(o, tcb_rules[TCB_RECEIVER].name[view->dialect], rec->text[TCB_RECEIVER], plus, outcome == TCB_SANDBOX_MASKED);
   o = put(put_plain(put(put(put(o, "\""), tcb_rules[TCB_LABEL].name[view->dialect]), "\":\""), rec->text[TCB_LABEL]), "\",");
+  const char *own = name.is_present ? "" : own_name(rec->text[TCB_LABEL], view);
   if (name.is_present) o = put_string(o, tcb_rules[TCB_NAME].name[view->dialect], name.data, name.len);
-  else o = put_string(o, tcb_rules[TCB_NAME].name[view->dialect], own_name(rec->text[TCB_LABEL], view), strlen(own_name(rec->text[TCB_LABEL], view)));
+  else o = put_string(o, tcb_rules[TCB_NAME].name[view->dialect], own, strlen(own));
   o = put_string(o, tcb_rules[TCB_REASON].name[view->dialect], reason.is_present ? reason.data : "", reason.len);
   o = tcb_sandbox_put_int(put(o, "\"starts_at\":"), rec->starts_at);
   o = tcb_sandbox_put_int(put(o, ",\"ends_at\":"), rec->ends_at);
@@ -193,9 +196,10 @@ static char *put_row(char *o, const tcb_sandbox_records *r, int i, uint64_t seed
   return put(put(put(o, ",\"created_at\":\""), view->created_at), "\"}");
 }
 
-static size_t row_bytes(const tcb_sandbox_records *r, int i, const tcb_sandbox_view *view) {
-  size_t bytes = 640 + strlen(view->batch_id) + strlen(view->account) + strlen(view->created_at) + strlen(own_name(r->list[i].text[TCB_LABEL], view));
-  for (int f = 0; f < TCB_STARTS_AT; f++) bytes += r->list[i].text[f].len;
+static size_t row_bytes(const record *rec, const tcb_sandbox_view *view) {
+  size_t bytes = 640 + strlen(view->batch_id) + strlen(view->account) + strlen(view->created_at);
+  bytes += strlen(own_name(rec->text[TCB_LABEL], view));
+  for (int f = 0; f < TCB_STARTS_AT; f++) bytes += rec->text[f].len;
   return bytes;
 }
 
@@ -213,7 +217,8 @@ tcb_status tcb_sandbox_rows(const tcb_sandbox_records *r, const char *notes, siz
   unsigned char digest[32];
   uint64_t seed = 0;
   int count = r->count, step, written = 0;
-  if (notes_len != (size_t)count * TCB_SANDBOX_NOTE_BYTES) return tcb_fail(err, TCB_E_STORE, "the sandbox's notes do not fit the batch");
+  if (notes_len != (size_t)count * TCB_SANDBOX_NOTE_BYTES)
+    return tcb_fail(err, TCB_E_STORE, "the sandbox's notes do not fit the batch");
   tcb_sha256_with(r->sha256, view->batch_id, strlen(view->batch_id), digest);
   memcpy(&seed, digest, 7);
   /* Rows need not come in the order sent: they come with a stride. */
@@ -223,10 +228,10 @@ tcb_status tcb_sandbox_rows(const tcb_sandbox_records *r, const char *notes, siz
     const char *note = notes + (size_t)i * TCB_SANDBOX_NOTE_BYTES;
     int times = note[8] == TCB_SANDBOX_UNREPORTED ? 0 : note[8] == TCB_SANDBOX_TWICE && view->is_settled ? 2 : 1;
     for (int k = 0; k < times; k++) {
-      if (tcb_buf_reserve(out, row_bytes(r, i, view), err) != TCB_OK) return TCB_E_MEMORY;
+      if (tcb_buf_reserve(out, row_bytes(&r->list[i], view), err) != TCB_OK) return TCB_E_MEMORY;
       char *o = out->data + out->len;
       if (written++) *o++ = ',';
-      o = put_row(o, r, i, seed, note, view);
+      o = put_row(o, &r->list[i], seed + 2 * (uint64_t)i, note, view);
       out->len = (size_t)(o - out->data);
     }
   }

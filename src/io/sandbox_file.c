@@ -84,7 +84,8 @@ tcb_status tcb_sandbox_file_read(const tcb_sandbox_file *f, int64_t at, size_t l
   while (len > 0) {
     ssize_t n = pread(f->fd, out->data + out->len, len, at);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return tcb_fail(err, TCB_E_STORE, "cannot read '%s': %s", f->name, n ? strerror(errno) : "it is shorter than it was");
+    if (n < 0) return tcb_fail(err, TCB_E_STORE, "cannot read '%s': %s", f->name, strerror(errno));
+    if (n == 0) return tcb_fail(err, TCB_E_STORE, "cannot read '%s': it is shorter than it was", f->name);
     out->len += (size_t)n;
     at += n;
     len -= (size_t)n;

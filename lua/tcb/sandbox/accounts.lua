@@ -3,7 +3,8 @@
 -- @module tcb.sandbox.accounts
 local M = {}
 
-local SIZES = { { dynamic = 3, other = 1, feature_sets = 60, numbers = 240 }, { dynamic = 1, other = 0, feature_sets = 2, numbers = 0 } }
+local FIRST = { dynamic = 3, other = 1, feature_sets = 60, numbers = 240 }
+local FURTHER = { dynamic = 1, other = 0, feature_sets = 2, numbers = 0 }
 local LABELS = { "Acme Deliveries", "Acme Bank Service", "Acme Appointments" }
 local DEPARTMENTS = { "Logistics", "Service", "Collections", "Sales", "Health" }
 local OPERATIONS = { "Outbound", "Inbound" }
@@ -45,10 +46,12 @@ local function add_feature_sets(account, ids, size, at)
     local label = account.labels[(n - 1) % #account.labels + 1]
     local operation = id("operation", o)
     local set = { id = id("feature set", n), name = ("%s %s %d"):format(DEPARTMENTS[d], PROCESSES[p], n), description = "Made up",
-      status = "draft", process_id = id("process", p), client_account_id = account.id, label_id = label.id, call_reason_id = id("reason", n),
-      business_profile_id = id("profile", 1), call_me_back = n % 2 == 0, survey = n % 3 == 0, department_id = id("department", d),
-      department_name = DEPARTMENTS[d], operation_id = operation, calling_operation_id = operation, calling_operation_name = OPERATIONS[o],
-      process_name = PROCESSES[p], sub_process_name = "", created_at = iso(at), updated_at = iso(at), label_name = label.name }
+      status = "draft", process_id = id("process", p), client_account_id = account.id, label_id = label.id,
+      call_reason_id = id("reason", n), business_profile_id = id("profile", 1), call_me_back = n % 2 == 0,
+      survey = n % 3 == 0, department_id = id("department", d),
+      department_name = DEPARTMENTS[d], operation_id = operation, calling_operation_id = operation,
+      calling_operation_name = OPERATIONS[o], process_name = PROCESSES[p], sub_process_name = "",
+      created_at = iso(at), updated_at = iso(at), label_name = label.name }
     account.feature_sets[n] = set
     account.feature_set[set.id] = set
   end
@@ -72,7 +75,7 @@ end
 --- Makes account number `n`.
 ---@param at integer ms: when everything in it was created
 function M.new(ids, n, at)
-  local size = SIZES[math.min(n, #SIZES)]
+  local size = n == 1 and FIRST or FURTHER
   local function id(kind) return ids.uuid(("%s %d"):format(kind, n)) end
   local account = { number = n, id = id "account", key_id = id "key id", api_key = id "api key", labels = {}, feature_sets = {},
     feature_set = {}, numbers = {}, number_of = {}, events = {}, minted = 0, batches = 0, failed_once = {} }

@@ -37,8 +37,8 @@ function M.too_many(retry_after)
 end
 
 function M.html(status, title)
-  return M.raw(status, ("<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n</body>\r\n</html>\r\n")
-    :format(title, title), HTML)
+  local page = "<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n</body>\r\n</html>\r\n"
+  return M.raw(status, page:format(title, title), HTML)
 end
 
 local GATEWAY = { [502] = "502 Bad Gateway", [503] = "503 Service Temporarily Unavailable", [504] = "504 Gateway Time-out" }

@@ -76,7 +76,9 @@ function M.trigger(rules, value)
     local kind, scenario = value:match("^(%S+)%s*(%S*)$")
     value = { event_type = kind, scenario = scenario ~= "" and scenario or nil }
   end
-  if type(value) ~= "table" then return answers.invalid('an event is expected, as in {"event_type": "cmb", "scenario": "interested"}') end
+  if type(value) ~= "table" then
+    return answers.invalid('an event is expected, as in {"event_type": "cmb", "scenario": "interested"}')
+  end
   local ids, deliveries = rules.webhooks:trigger(value, rules.now())
   if not ids then return answers.invalid(deliveries) end
   local kind = value.event_type or value.type or value.event

@@ -3,21 +3,21 @@
 -- @module tcb.sandbox.faults
 local M = {}
 
-M.CALLS = { "token", "labels", "personalise", "push", "status", "feature_sets", "numbers", "publish", "delist", "v1_personalise", "v1_push",
-  "v1_status", "feedback_log", "cmb_log", "other" }
+M.CALLS = { "token", "labels", "personalise", "push", "status", "feature_sets", "numbers", "publish", "delist",
+  "v1_personalise", "v1_push", "v1_status", "feedback_log", "cmb_log", "other" }
 local IS_CALL = { ["*"] = true }
 for _, name in ipairs(M.CALLS) do IS_CALL[name] = true end
 
---- kind: `refuse` answers instead of the service; `spoil` changes the answer of a request that was processed; `before` cuts at once.
+--- kind: `refuse` answers instead of the service; `spoil` changes the answer of a processed request; `before` cuts at once.
 local WHATS = {
-  ["401"] = { kind = "refuse", status = 401 }, ["403"] = { kind = "refuse", status = 403 }, ["404"] = { kind = "refuse", status = 404 },
-  ["429"] = { kind = "refuse", status = 429 }, ["500"] = { kind = "refuse", status = 500 }, ["502"] = { kind = "refuse", status = 502 },
-  ["503"] = { kind = "refuse", status = 503 }, ["504"] = { kind = "refuse", status = 504 },
   ["parse-token"] = { kind = "refuse", status = 500, parse_token = true },
   html = { kind = "spoil" }, empty = { kind = "spoil" }, truncate = { kind = "spoil", cut = "truncate" },
   ["reset-after-commit"] = { kind = "spoil", cut = "reset-after-commit" }, stall = { kind = "spoil", cut = "stall" },
   ["reset-before"] = { kind = "before", cut = "reset-before" },
 }
+for _, status in ipairs { 401, 403, 404, 429, 500, 502, 503, 504 } do
+  WHATS[("%d"):format(status)] = { kind = "refuse", status = status }
+end
 local TAKES_SECONDS = { ["429"] = true, stall = true }
 
 local function which(text)
@@ -42,8 +42,8 @@ function M.parse(spec)
   if not known or (seconds and not TAKES_SECONDS[word]) or (what == "stall") then
     return nil, ("fault '%s': unknown fault '%s'"):format(spec, what)
   end
-  return { spec = spec, call = call, when = when, what = what, seconds = tonumber(seconds), kind = known.kind, status = known.status,
-    cut = known.cut, parse_token = known.parse_token, seen = 0 }
+  return { spec = spec, call = call, when = when, what = what, seconds = tonumber(seconds), kind = known.kind,
+    status = known.status, cut = known.cut, parse_token = known.parse_token, seen = 0 }
 end
 
 --- Faults in force. `draw(name)` gives a number in 0..1 that depends on the seed and the name alone.

@@ -23,7 +23,8 @@ local function answer_of(front, req)
   local ok, answer = pcall(front.rules.handle, front.rules, req)
   if ok then return answer end
   core.log.write("error", "sandbox: " .. tostring(answer))
-  return { status = 500, headers = { ["Content-Type"] = "text/plain" }, body = "the sandbox itself failed: " .. tostring(answer) .. "\n" }
+  local text = "the sandbox itself failed: " .. tostring(answer) .. "\n"
+  return { status = 500, headers = { ["Content-Type"] = "text/plain" }, body = text }
 end
 
 --- A body that must outlive other requests: rows live in a buffer that the rules use again.
@@ -44,7 +45,8 @@ end
 local function take_requests(front)
   local request = front.server:take()
   while request do
-    local req = { method = request.method, path = request.path, query = request.query, headers = request.headers, body = request:take_body() }
+    local req = { method = request.method, path = request.path, query = request.query, headers = request.headers,
+      body = request:take_body() }
     local count_ms, answer_ms = front.rules:delays(req)
     if count_ms > 0 or answer_ms > 0 then
       task.spawn(serve, front, request, req, count_ms, answer_ms)
@@ -65,8 +67,9 @@ end
 
 local function deliver(front, delivery)
   local send = require("tcb.runtime").current().send
-  local res = send{ method = "POST", url = delivery.url, headers = { "Content-Type: application/json", "Accept: application/json" },
-    body = delivery.body, connect_timeout_s = WEBHOOK_TIMEOUT_S, timeout_s = WEBHOOK_TIMEOUT_S, repeatable = false, max_body_bytes = 65536 }
+  local res = send{ method = "POST", url = delivery.url, body = delivery.body,
+    headers = { "Content-Type: application/json", "Accept: application/json" },
+    connect_timeout_s = WEBHOOK_TIMEOUT_S, timeout_s = WEBHOOK_TIMEOUT_S, repeatable = false, max_body_bytes = 65536 }
   local is_json = res and (res.headers["content-type"] or ""):match("^application/json") and core.json_check(res.body)
   front.rules.webhooks:ended(delivery, res and res.status, res and res.status == 200 and is_json or false, front.rules.now())
   front.delivering = front.delivering - 1
@@ -129,8 +132,8 @@ local function open(given)
   local r, err = rules.new(given)
   if not r then return nil, err end
   local server
-  server, err = httpd.server{ host = "127.0.0.1", port = r.options.port, max_body_bytes = MAX_BODY, max_connections = 2000, idle_timeout_s = 75,
-    read_timeout_s = 60 }
+  server, err = httpd.server{ host = "127.0.0.1", port = r.options.port, max_body_bytes = MAX_BODY, max_connections = 2000,
+    idle_timeout_s = 75, read_timeout_s = 60 }
   if not server then
     r:close()
     return nil, err
@@ -138,8 +141,8 @@ local function open(given)
   return { rules = r, server = server, delivering = 0 }
 end
 
---- The thread's function: `start.options` holds the options as JSON. Tells its owner the port and credentials, then serves until it is
---- told to stop.
+--- The thread's function: `start.options` holds the options as JSON. Tells its owner the port and credentials, then serves
+--- until it is told to stop.
 function M.main(port, start)
   local front, err = open(json.decode(start.options))
   if not front then

@@ -1,7 +1,8 @@
 --- The API in this process: a real HTTP server on loopback, strict and stateful, for tests, examples and first steps.
 --
 --     local sandbox = tcb.sandbox{ seed = 7, limits = { push = "60/60" }, faults = { "push:3:reset-after-commit" } }
---     local client = tcb.client{ base_url = sandbox.base_url, account = sandbox.account, key_id = sandbox.key_id, api_key = sandbox.api_key }
+--     local client = tcb.client{ base_url = sandbox.base_url, account = sandbox.account, key_id = sandbox.key_id,
+--                                api_key = sandbox.api_key }
 --     ...
 --     for _, event in ipairs(sandbox:ledger()) do print(event.n, event.event, event.call, event.status) end
 --     sandbox:close()
@@ -30,12 +31,13 @@ Sandbox.__name = "tcb.sandbox"
 local function need_httpd()
   local ok, why = pcall(require, "tcb.httpd")
   if ok then return end
-  return errors.new{ kind = "config", message = "the sandbox needs the module tcb.httpd and libmicrohttpd (package libmicrohttpd12): "
-    .. tostring(why):gsub("%s+", " "):sub(1, 200) }
+  local text = tostring(why):gsub("%s+", " "):sub(1, 300)
+  return errors.new{ kind = "config", message = "the sandbox cannot load tcb.httpd: " .. text,
+    remedy = "install libmicrohttpd (package libmicrohttpd12) and tcb's module httpd.so" }
 end
 
---- Starts a sandbox and waits until it accepts connections. Options as of `tcb sandbox`, with `_` for `-`: port, seed, ledger, limits,
---- latency, count_jitter, settle, number_settle, token_life, faults, accounts, forget, webhook. Unknown ones raise.
+--- Starts a sandbox and waits until it accepts connections. Options as of `tcb sandbox`, with `_` for `-`: port, seed, ledger,
+--- limits, latency, count_jitter, settle, number_settle, token_life, faults, accounts, forget, webhook. Unknown ones raise.
 ---@return tcb.Sandbox? sandbox
 ---@return tcb.Error? err
 function M.new(given)
@@ -56,11 +58,13 @@ function M.new(given)
   local start = json.decode(text or "")
   if type(start) ~= "table" or start.error then
     thread:close()
-    return nil, errors.new(type(start) == "table" and start.error or { kind = "config", message = "the sandbox does not start: " .. tostring(text) })
+    local told = type(start) == "table" and start.error
+    return nil, errors.new(told or { kind = "config", message = "the sandbox does not start: " .. tostring(text) })
   end
   local first = start.accounts[1]
   return setmetatable({ thread = thread, port = start.port, seed = start.seed, accounts = start.accounts,
-    base_url = "http://127.0.0.1:" .. start.port, account = first.account, key_id = first.key_id, api_key = first.api_key }, Sandbox)
+    base_url = "http://127.0.0.1:" .. start.port, account = first.account, key_id = first.key_id,
+    api_key = first.api_key }, Sandbox)
 end
 
 --- Asks a control endpoint, through memory: status, body. Blocks for as long as the sandbox takes, which is little.

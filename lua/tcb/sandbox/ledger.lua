@@ -8,8 +8,8 @@ local Ledger = {}
 Ledger.__index = Ledger
 
 --- Fields in the order of the line.
-local ORDER = { "seed", "limits", "call", "account", "method", "path", "status", "token", "records", "batch_id", "fault", "answered",
-  "feature_set_id", "action", "count", "event_id", "attempt", "what" }
+local ORDER = { "seed", "limits", "call", "account", "method", "path", "status", "token", "records", "batch_id", "fault",
+  "answered", "feature_set_id", "action", "count", "event_id", "attempt", "what" }
 
 ---@param path? string
 ---@return table? ledger

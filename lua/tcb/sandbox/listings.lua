@@ -8,8 +8,8 @@ local LABEL = { "id", "name", "logo_url", "category", "sub_category", "created_b
 local FEATURE_SET = { "id", "name", "description", "status", "process_id", "client_account_id", "label_id", "call_reason_id",
   "video_caller_id", "business_profile_id", "call_me_back", "survey", "department_id", "department_name", "operation_id",
   "calling_operation_id", "calling_operation_name", "process_name", "sub_process_name", "created_at", "updated_at" }
-local NUMBER = { "phone_number", "phone_type", "status", "client_account_id", "created_by_email", "department", "operation", "process",
-  "subprocess", "feature_set_name", "call_me_back", "created_at", "updated_at", "label_name" }
+local NUMBER = { "phone_number", "phone_type", "status", "client_account_id", "created_by_email", "department", "operation",
+  "process", "subprocess", "feature_set_name", "call_me_back", "created_at", "updated_at", "label_name" }
 
 --- Page sizes where the caller names none.
 local LABELS_LIMIT, FEATURE_SETS_LIMIT, NUMBERS_LIMIT = 1000, 50, 30
@@ -69,9 +69,9 @@ end
 function M.numbers(ctx)
   local page, limit, wrong = page_of(ctx.query, NUMBERS_LIMIT)
   if wrong then return wrong end
-  local account, list = ctx.account, {}
+  local account, list, set_id = ctx.account, {}, ctx.query.feature_set_id
   for _, n in ipairs(account.numbers) do
-    if fits(ctx.query, n.set) and (ctx.query.feature_set_id == nil or ctx.query.feature_set_id == n.set.id) then list[#list + 1] = n end
+    if fits(ctx.query, n.set) and (set_id == nil or set_id == n.set.id) then list[#list + 1] = n end
   end
   local function write(n)
     local set = n.set

@@ -1,8 +1,8 @@
 --- Listing and delisting numbers: answered at once, done later.
 --
--- publish: a new number is `pending`, then `listed`. delist: `delisting`, then absent. A number listed while its delisting is under way
--- looks accepted and is ignored. Numbers of the unassigned code 999 may fail: those that end in 9004 to be listed (absent again), those
--- that end in 9005 to be delisted (listed again).
+-- publish: a new number is `pending`, then `listed`. delist: `delisting`, then absent. A number listed while its delisting is
+-- under way looks accepted and is ignored. Numbers of the unassigned code 999 may fail: those that end in 9004 to be listed
+-- (absent again), those that end in 9005 to be delisted (listed again).
 -- @module tcb.sandbox.numbers
 local accounts = require "tcb.sandbox.accounts"
 local answers = require "tcb.sandbox.answers"
@@ -14,8 +14,8 @@ local MOST = 10000
 --- The two answers have different arrays (api.md, section 8).
 local PUBLISH = { "new_numbers", "existing_numbers", "other_phonetype_numbers", "others_numbers", "invalid_numbers",
   "other_feature_set_numbers", "migrated_numbers", "delisted_numbers", "updated_numbers" }
-local DELIST = { "processing_numbers", "new_numbers", "existing_numbers", "other_phonetype_numbers", "others_numbers", "invalid_numbers",
-  "other_feature_set_numbers" }
+local DELIST = { "processing_numbers", "new_numbers", "existing_numbers", "other_phonetype_numbers", "others_numbers",
+  "invalid_numbers", "other_feature_set_numbers" }
 
 --- The body's numbers, each once and in order | nil, answer.
 local function read_numbers(ctx)

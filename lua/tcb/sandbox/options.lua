@@ -8,8 +8,8 @@ M.LIMITS = { mint = { 10, 1800 }, push = { 60, 60 }, personalise = { 100, 1 } }
 local LIMIT_ORDER = { "mint", "push", "personalise" }
 
 --- Names as on the command line, with `_`; the second names are what a Lua program may expect from the rest of tcb.
-local ALIASES = { limit = "limits", fault = "faults", settle_s = "settle", number_settle_s = "number_settle", token_life_s = "token_life",
-  latency_ms = "latency", count_jitter_ms = "count_jitter" }
+local ALIASES = { limit = "limits", fault = "faults", settle_s = "settle", number_settle_s = "number_settle",
+  token_life_s = "token_life", latency_ms = "latency", count_jitter_ms = "count_jitter" }
 local KNOWN = { port = true, seed = true, ledger = true, limits = true, latency = true, count_jitter = true, settle = true,
   number_settle = true, token_life = true, faults = true, accounts = true, forget = true, webhook = true }
 
@@ -17,8 +17,8 @@ local function fail(...) error({ why = string.format(...) }, 0) end
 
 local function number(name, value, low, high)
   local n = tonumber(value)
-  if not n or n ~= n or n < low or n > high then fail("%s: a number from %g to %g is expected, got '%s'", name, low, high, tostring(value)) end
-  return n
+  if n and n >= low and n <= high then return n end
+  fail("%s: a number from %g to %g is expected, got '%s'", name, low, high, tostring(value))
 end
 
 --- "60/60" -> { 60, 60 }; 0 -> false: no limit.

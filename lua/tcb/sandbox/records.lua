@@ -146,7 +146,8 @@ local function view_of(ctx, batch, v1)
     shown = math.floor(batch.count * math.min(1, (ctx.now - batch.accepted_at) / math.max(1, rules.settle_ms)))
   end
   return { v1 = v1, batch_id = batch.id, account = batch.account.id, created_at = accounts.iso(batch.accepted_at),
-    labels = batch.account.dynamic_ids, label_names = batch.account.dynamic_names, settled = batch.is_settled or false, shown = shown }
+    labels = batch.account.dynamic_ids, label_names = batch.account.dynamic_names, settled = batch.is_settled or false,
+    shown = shown }
 end
 
 local function status(ctx, v1)

@@ -20,8 +20,8 @@ local M = {}
 local Rules = {}
 Rules.__index = Rules
 
---- What the service serves. Its own table, written from api.md and not shared with the client: a sandbox that took the client's word for
---- a path could not judge it.
+--- What the service serves. Its own table, written from the API's documentation and not shared with the client: a sandbox that
+--- took the client's word for a path could not judge it.
 local CLIENT = "^/clients/([^/]+)"
 local ROUTES = {
   { "POST", CLIENT .. "/token$", "token", tokens.mint },
@@ -43,8 +43,9 @@ local OTHER = { false, false, "other", answers.not_found }
 
 local function ms(seconds) return math.floor(seconds * 1000 + 0.5) end
 
---- Makes a sandbox. `given`: the options of tcb.sandbox, and for rehearsals `now` (a function giving ms), `keys = false` (no keys in
---- the ledger) and `empty_bodies = true` (a push is taken for `req.count` records, its body not read). Raises on wrong options.
+--- Makes a sandbox. `given`: the options of tcb.sandbox, and for rehearsals `now` (a function giving ms), `keys = false` (no
+--- keys in the ledger) and `empty_bodies = true` (a push is taken for `req.count` records, its body not read). Raises on wrong
+--- options.
 ---@return table? rules
 ---@return tcb.Error? err
 function M.new(given)
@@ -57,9 +58,9 @@ function M.new(given)
   if not o then error("tcb.sandbox: " .. why, 2) end
   o.keys = given.keys ~= false and (not o.forget or o.ledger ~= nil)
   o.empty_bodies = given.empty_bodies or false
-  local self = setmetatable({ options = o, seed = o.seed or ids.fresh_seed(), now = given.now or core.clock.now, accounts = {}, by_id = {},
-    timeline = timeline.new(), settle_ms = ms(o.settle), number_settle_ms = ms(o.number_settle), token_life_ms = ms(o.token_life),
-    drawn = 0 }, Rules)
+  local self = setmetatable({ options = o, seed = o.seed or ids.fresh_seed(), now = given.now or core.clock.now, accounts = {},
+    by_id = {}, timeline = timeline.new(), settle_ms = ms(o.settle), number_settle_ms = ms(o.number_settle),
+    token_life_ms = ms(o.token_life), drawn = 0 }, Rules)
   local err
   self.ledger, err = ledger.open(o.ledger)
   if not self.ledger then return nil, err end
@@ -75,7 +76,8 @@ function M.new(given)
   local texts = {}
   for _, pair in ipairs(options.limit_texts(o.limits)) do texts[pair[1]] = pair[2] end
   local ok
-  ok, err = pcall(self.ledger.write, self.ledger, "start", self.now(), { seed = tonumber(self.seed) or self.seed, limits = texts })
+  local first = { seed = tonumber(self.seed) or self.seed, limits = texts }
+  ok, err = pcall(self.ledger.write, self.ledger, "start", self.now(), first)
   if not ok then
     self:close()
     return nil, err
@@ -107,7 +109,8 @@ local function is_control(path) return path:sub(1, 10) == "/_sandbox/" end
 function Rules:delays(req)
   if is_control(req.path) then return 0, 0 end
   self.drawn = self.drawn + 1
-  return draw_ms(self, self.options.count_jitter, "jitter " .. self.drawn), draw_ms(self, self.options.latency, "latency " .. self.drawn)
+  local jitter_ms = draw_ms(self, self.options.count_jitter, "jitter " .. self.drawn)
+  return jitter_ms, draw_ms(self, self.options.latency, "latency " .. self.drawn)
 end
 
 local function decode(text)
@@ -157,7 +160,9 @@ end
 local function shown_path(self, path)
   local text = path:sub(1, 200):gsub("[^\33-\126]", "?"):gsub("[^/]+", function(part)
     local is_key = false
-    for _, account in ipairs(self.accounts) do is_key = is_key or part:find(account.api_key, 1, true) or part:find(account.key_id, 1, true) end
+    for _, account in ipairs(self.accounts) do
+      is_key = is_key or part:find(account.api_key, 1, true) or part:find(account.key_id, 1, true)
+    end
     if is_key or part:find(("%w"):rep(40)) then return "[secret]" end
   end)
   return (core.log.redact(text))
@@ -177,9 +182,10 @@ local function write_line(self, ctx, answer)
   if ctx.then_do then ctx.then_do() end
 end
 
---- Answers a request at its counting instant, which is now. `req` = { method, path, query (raw, without ?), headers (map, names in lower
---- case), body (string|tcb.buf) }. The answer: { status, headers, body, cut, stall_s }; `cut` is nil, "truncate", "reset-before" (no
---- status then), "reset-after-commit" or "stall" (answer after stall_s). A body that is a tcb.buf is valid until the next call.
+--- Answers a request at its counting instant, which is now. `req` = { method, path, query (raw, without ?), headers (map, names
+--- in lower case), body (string|tcb.buf) }. The answer: { status, headers, body, cut, stall_s }; `cut` is nil, "truncate",
+--- "reset-before" (no status then), "reset-after-commit" or "stall" (answer after stall_s). A body that is a tcb.buf is valid
+--- until the next call.
 function Rules:handle(req)
   self:run()
   if is_control(req.path) then return control.handle(self, req, parse_query(req.query)) end

@@ -50,8 +50,8 @@ local function add(self, account, now)
   tidy(self, now)
   self.made = self.made + 1
   local text, list = self.rules.ids.hex("token " .. self.made), self.rules.options.limits
-  local token = { text = text, short = core.sha256(text):sub(1, 8), account = account, expires_at = now + self.rules.token_life_ms,
-    push = limits.window(list.push), personalise = limits.window(list.personalise) }
+  local token = { text = text, short = core.sha256(text):sub(1, 8), account = account,
+    expires_at = now + self.rules.token_life_ms, push = limits.window(list.push), personalise = limits.window(list.personalise) }
   self.by_text[text] = token
   self.list[#self.list + 1] = token
   account.minted = account.minted + 1
@@ -104,7 +104,8 @@ end
 function Tokens:revoke(which, account, now)
   local n = 0
   for _, token in ipairs(self.list) do
-    if is_live(token, now) and (not which or token.text == which or token.short == which) and (not account or token.account.id == account) then
+    local is_meant = not which or token.text == which or token.short == which
+    if is_meant and is_live(token, now) and (not account or token.account.id == account) then
       token.is_revoked = true
       n = n + 1
     end

@@ -9,8 +9,8 @@ Webhooks.__index = Webhooks
 M.RETRIES_S = { 120, 360, 1800, 3600, 18000, 86400, 172800 }
 
 local EVENT = { "event_id", "client_account_id", "event_type", "created_at" }
-local CMB = { "business_number", "feature_set", "client_number", "requested_at", "requested_date", "requested_slot", "preferred_from_time",
-  "preferred_to_time", "is_interested", "alternate_number", "cmb_config_name" }
+local CMB = { "business_number", "feature_set", "client_number", "requested_at", "requested_date", "requested_slot",
+  "preferred_from_time", "preferred_to_time", "is_interested", "alternate_number", "cmb_config_name" }
 local SURVEY = { "name", "business_number", "feature_set", "client_number", "requested_at", "user_responses" }
 M.SCENARIOS = { interested = true, ["sim-unreadable"] = true, ["not-interested"] = true }
 
@@ -23,13 +23,15 @@ local function seconds(ms) return ("%.0f"):format(math.floor(ms / 1000)) end
 local function cmb_payload(account, scenario, client_number, now)
   local tomorrow = (math.floor(now / 86400000) + 1) * 86400000
   local p = { business_number = "910000000001", feature_set = account.feature_sets[1].name, client_number = client_number,
-    requested_at = seconds(now), requested_date = os.date("!%Y-%m-%d", tomorrow / 1000), requested_slot = os.date("!%A", tomorrow / 1000),
+    requested_at = seconds(now), requested_date = os.date("!%Y-%m-%d", tomorrow / 1000),
+    requested_slot = os.date("!%A", tomorrow / 1000),
     preferred_from_time = seconds(tomorrow + 36000000), preferred_to_time = seconds(tomorrow + 37800000), is_interested = true,
     alternate_number = "", cmb_config_name = "Evening slots" }
   if scenario == "sim-unreadable" then
     p.client_number, p.alternate_number = "Phone number not available", client_number
   elseif scenario == "not-interested" then
-    p.is_interested, p.requested_date, p.requested_slot, p.preferred_from_time, p.preferred_to_time = false, "NA", "NA", json.null, json.null
+    p.is_interested, p.requested_date, p.requested_slot = false, "NA", "NA"
+    p.preferred_from_time, p.preferred_to_time = json.null, json.null
   end
   return json.encode(p, CMB)
 end
@@ -44,8 +46,10 @@ end
 --- Makes one event; returns it with its body as sent.
 local function make(self, account, kind, scenario, client_number, now)
   self.made = self.made + 1
-  local event = { number = self.made, id = self.rules.ids.uuid("event " .. self.made), type = kind, at = now, client_number = client_number }
-  local head = json.encode({ event_id = event.id, client_account_id = account.id, event_type = kind, created_at = seconds(now) }, EVENT)
+  local event = { number = self.made, id = self.rules.ids.uuid("event " .. self.made), type = kind, at = now,
+    client_number = client_number }
+  local head = json.encode({ event_id = event.id, client_account_id = account.id, event_type = kind,
+    created_at = seconds(now) }, EVENT)
   local name = kind == "cmb" and "cmb_payload" or "survey_payload"
   event.payload = kind == "cmb" and cmb_payload(account, scenario, client_number, now) or survey_payload(event, account, now)
   event.body = ('%s,"%s":%s}'):format(head:sub(1, -2), name, event.payload)
@@ -59,16 +63,18 @@ local function whole(value, default, low, high)
   return n and n == math.floor(n) and n >= low and n <= high and n or nil
 end
 
---- Makes events and has them delivered: { event_type, scenario, count, duplicates, shuffle, clients, client_number, account, url }.
--- `count` events at once, from `clients` different numbers (default: each its own); each delivered 1 to `duplicates` times, drawn from
--- the seed; `shuffle`: in an order drawn from the seed. Returns the list of event ids | nil, why.
+--- Makes events and has them delivered: { event_type, scenario, count, duplicates, shuffle, clients, client_number, account,
+-- url }: `count` events at once, from `clients` different numbers (default: each its own); each delivered 1 to `duplicates` times, drawn
+-- from the seed; `shuffle`: in an order drawn from the seed. Returns the list of event ids | nil, why.
 function Webhooks:trigger(o, now)
   local kind, scenario = o.event_type or o.type or o.event, o.scenario or "interested"
   if kind ~= "cmb" and kind ~= "user_feedback" then return nil, "event_type: cmb or user_feedback is expected" end
   if not M.SCENARIOS[scenario] then return nil, "scenario: interested, sim-unreadable or not-interested is expected" end
   local count, most = whole(o.count, 1, 1, 1000000), whole(o.duplicates, 1, 1, 100)
   local clients = whole(o.clients, count, 1, 1000000)
-  if not count or not most or not clients then return nil, "count, clients and duplicates: whole numbers from 1 on are expected" end
+  if not count or not most or not clients then
+    return nil, "count, clients and duplicates: whole numbers from 1 on are expected"
+  end
   local account = self.rules:find_account(o.account)
   if not account then return nil, "account: not one of this sandbox" end
   local url, list, ids, draw = o.url or self.url, {}, {}, self.rules.ids.draw

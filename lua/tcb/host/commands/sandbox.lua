@@ -28,14 +28,16 @@ local M = {
     { "--shuffle", nil, "trigger: in any order" },
   },
   details = [[
-Prints TCB_BASE_URL, TCB_ACCOUNT, TCB_KEY_ID and TCB_API_KEY when it accepts connections (further accounts with the suffix _2), and nothing
-more; SIGINT and SIGTERM end it. With a command behind -- it sets them for that command, and ends with its exit status. `tcb sandbox trigger`
-talks to the sandbox that TCB_BASE_URL names. What it models, and what not: docs/sandbox.md.]],
-  examples = { "tcb sandbox --seed 7 --env sandbox.env", "tcb sandbox -- tcb labels", "tcb sandbox trigger cmb --scenario interested" },
+Prints TCB_BASE_URL, TCB_ACCOUNT, TCB_KEY_ID and TCB_API_KEY when it accepts connections (further accounts with the suffix
+_2), and nothing more; SIGINT and SIGTERM end it. With a command behind -- it sets them for that command, and ends with its exit
+status. `tcb sandbox trigger` talks to the sandbox that TCB_BASE_URL names. What it models, and what not: docs/sandbox.md.]],
+  examples = { "tcb sandbox --seed 7 --env sandbox.env", "tcb sandbox -- tcb labels",
+    "tcb sandbox trigger cmb --scenario interested" },
   keeps_code = true,
 }
 
-local SANDBOX = { "port", "seed", "ledger", "latency", "count_jitter", "settle", "number_settle", "token_life", "accounts", "forget", "webhook" }
+local SANDBOX = { "port", "seed", "ledger", "latency", "count_jitter", "settle", "number_settle", "token_life", "accounts",
+  "forget", "webhook" }
 
 --- The variables, in their order: { { name, value }, ... }.
 local function variables(sandbox)
@@ -117,8 +119,8 @@ local function trigger(opts, rest, env)
   if not base:match "^http://127%.0%.0%.1[:/]" and not base:match "^http://localhost[:/]" then
     return env.usage("trigger needs TCB_BASE_URL, as printed by the running sandbox")
   end
-  local event = { event_type = kind, scenario = opts.scenario, count = opts.count, clients = opts.clients, duplicates = opts.duplicates,
-    shuffle = opts.shuffle, url = opts.webhook }
+  local event = { event_type = kind, scenario = opts.scenario, count = opts.count, clients = opts.clients,
+    duplicates = opts.duplicates, shuffle = opts.shuffle, url = opts.webhook }
   local res, err = require("tcb.runtime").current().send{ method = "POST", url = base:gsub("/+$", "") .. "/_sandbox/trigger",
     headers = { "Content-Type: application/json", "Accept: application/json" }, body = json.encode(event), repeatable = false,
     connect_timeout_s = 5, timeout_s = 30 }
