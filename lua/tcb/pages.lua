@@ -93,6 +93,12 @@ function Pages:_first_page()
   return self._query.page or 1
 end
 
+--- The position in front of the first item; what was fetched before is asked for again.
+local function start(self)
+  self._cache = {}
+  return self:_first_page() * STEP
+end
+
 --- The item behind position `at`, and its position | nil at the end | nil, nil, err.
 local function after(self, at)
   local n, i = math.floor(at / STEP), at % STEP + 1
@@ -110,7 +116,7 @@ end
 function Pages:__call(...)
   local is_loop, last = select("#", ...) >= 2, select(2, ...)
   local at
-  if is_loop and last ~= nil then at = self._at[last] else at = not is_loop and self._cursor or self:_first_page() * STEP end
+  if is_loop and last ~= nil then at = self._at[last] else at = not is_loop and self._cursor or start(self) end
   local item, next_at, err = after(self, at)
   if err then error(err, 0) end
   if not is_loop then self._cursor = item and next_at or nil end
@@ -122,7 +128,7 @@ end
 ---@return tcb.Error? err
 function Pages:all()
   local list = {}
-  local item, at, err = after(self, self:_first_page() * STEP)
+  local item, at, err = after(self, start(self))
   while item do
     list[#list + 1] = item
     item, at, err = after(self, at)
@@ -144,7 +150,7 @@ end
 ---@return tcb.Error? err
 function Pages:find(fn)
   options.argument("pages:find", "the test", fn, "function")
-  local item, at, err = after(self, self:_first_page() * STEP)
+  local item, at, err = after(self, start(self))
   while item do
     if fn(item) then return item end
     item, at, err = after(self, at)

@@ -101,6 +101,17 @@ describe("pages", function()
     assert.equal(2, #caller.asked)
   end)
 
+  it("ask anew each time, so that nothing is stale", function()
+    local n = 0
+    local caller = fake(function()
+      n = n + 1
+      return { numbers = items(n, n) }
+    end)
+    local list = pages.new(caller, "numbers", {})
+    assert.same({ "i1", "i2", "i3" }, { list:all()[1].id, list:first().id, list:find(function() return true end).id })
+    for item in list do assert.equal("i4", item.id) end
+  end)
+
   it("raise the error object in `for`, and return it elsewhere", function()
     local bad = errors.new{ kind = "server", message = "broken" }
     local caller = fake(function(page)
