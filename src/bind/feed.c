@@ -35,8 +35,8 @@ static void read_texts(lua_State *L, int arg, const char *name, tcb_dialect dial
       luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING, arg, "names and texts are strings");
       while (i < TCB_FIELDS && strcmp(tcb_rules[i].name[dialect], lua_tostring(L, -2)) != 0 &&
              strcmp(tcb_rules[i].name[TCB_V2], lua_tostring(L, -2)) != 0) i++;
-      if (i == TCB_FIELDS) luaL_argerror(L, arg, lua_pushfstring(L, "%s: a record has no field '%s'", name, lua_tostring(L, -2)));
-      texts[i] = lua_tostring(L, -1);
+      if (i < TCB_FIELDS) texts[i] = lua_tostring(L, -1);
+      else luaL_argerror(L, arg, lua_pushfstring(L, "%s: a record has no field '%s'", name, lua_tostring(L, -2)));
     }
   }
   lua_settop(L, 2);
@@ -146,9 +146,9 @@ static tcb_status note_pairs(const tcb_batch *b, tcb_pairs *pairs, tcb_err *err)
   return status;
 }
 
-/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait"|"row" | nil, "refused"|"end", {refused, refused_count, excluded_count,
-   dropped, split} | nil, err. "row": see feed:hook. "refused": many rows were refused, take them and call again. The batch's body is the spare's memory, or new. Records go to `pairs`
-   too, where feed:watch has been told to note them. */
+/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait"|"row" | nil, "refused"|"end", rest | nil, err. `rest` has refused,
+   refused_count, excluded_count, dropped, split. "row": see feed:hook. "refused": many rows were refused, take them and call again. The
+   batch's body is the spare's memory, or new. Records go to `pairs` too, where feed:watch has been told to note them. */
 static int feed_next(lua_State *L) {
   tcb_feed *f = l_checkfeed(L, 1);
   int64_t now_ms = l_checkint(L, 2);
@@ -313,7 +313,8 @@ static int refusals_next(lua_State *L) {                 /* upvalues: packed, di
   tcb_refusal r;
   if (at + sizeof r > len) return 0;
   memcpy(&r, packed + at, sizeof r);
-  lua_pushinteger(L, (lua_Integer)(at + sizeof r));
+  at += sizeof r;
+  lua_pushinteger(L, (lua_Integer)at);
   lua_replace(L, lua_upvalueindex(3));
   const char *field = r.field < TCB_FIELDS ? tcb_rules[r.field].name[dialect] : NULL;
   tcb_fault fault = { r.code, r.field, r.why, r.detail };
@@ -339,8 +340,10 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 }
 
 static const luaL_Reg methods[] = {
-  {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume},
-  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook}, {"row", l_row_new},
+  {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint},
+  {"resume", feed_resume},
+  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook},
+  {"row", l_row_new},
   {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset}, {"close", feed_close},
   {NULL, NULL}
 };

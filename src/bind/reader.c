@@ -26,7 +26,8 @@ tcb_reader *l_takereader(lua_State *L, int arg) {
   return core;
 }
 
-static int reader_file(lua_State *L) {                   /* (path; "-" = standard input) -> reader, identity {size?, changed_ns, device, inode} | nil, err */
+/* (path; "-" = standard input) -> reader, identity {size? (none: a pipe), changed_us, device, inode} | nil, err */
+static int reader_file(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   reader_ud *u = l_newreader(L);
   tcb_file_identity id;

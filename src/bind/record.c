@@ -112,9 +112,9 @@ static int read_record(lua_State *L, int at, int arg, int index, const options *
   tcb_cell cells[TCB_FIELDS];
   tcb_fault faults[TCB_FAULTS_MAX];
   l_readcells(L, at, arg, index, o->dialect, o->label, cells);
-  int n = tcb_record_check(&o->check, cells, record, faults);
-  if (n > 0) *fault = faults[0];
-  return n == 0;
+  if (tcb_record_check(&o->check, cells, record, faults) <= 0) return 1;
+  *fault = faults[0];
+  return 0;
 }
 
 void l_pushfield(lua_State *L, const tcb_record *r, int field) {

@@ -11,8 +11,7 @@ static const char *const codes[TCB_FAULT_CODES] = {
 static const char *const whys[TCB_WHYS] = {
   [TCB_WHY_NONE] = "",
   [TCB_PHONE_EMPTY] = "has no digits",
-  [TCB_PHONE_SCIENTIFIC] = "is in scientific notation: a spreadsheet took it for a quantity and dropped digits; "
-                           "format the column as text and export it again",
+  [TCB_PHONE_SCIENTIFIC] = "is in scientific notation: a spreadsheet dropped digits; format the column as text and export it again",
   [TCB_PHONE_POINT_ZERO] = "ends in .0: a spreadsheet or data frame took it for a quantity; export the column as text",
   [TCB_PHONE_APOSTROPHE] = "starts with an apostrophe, a spreadsheet's mark for text; remove it",
   [TCB_PHONE_CHARACTER] = "holds a character that no phone number has; digits, +, spaces, hyphens and brackets are allowed",

@@ -123,8 +123,8 @@ static tcb_status keep_header(tcb_feed *f, tcb_csv_row *row, tcb_err *err) {
 static void name_columns(const tcb_feed *f, tcb_err *err) {
   size_t at = strlen(err->message);
   for (size_t i = 0; i < f->columns && at + 40 < sizeof err->message; i++) {
-    int n = snprintf(err->message + at, sizeof err->message - at, "%s%.*s", i ? ", " : "; columns: ", (int)(f->cells[i].len < 24 ? f->cells[i].len : 24),
-                     f->cells[i].data);
+    int len = f->cells[i].len < 24 ? (int)f->cells[i].len : 24;
+    int n = snprintf(err->message + at, sizeof err->message - at, "%s%.*s", i ? ", " : "; columns: ", len, f->cells[i].data);
     if (n > 0) at += (size_t)n;
   }
 }

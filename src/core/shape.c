@@ -38,7 +38,10 @@ static tcb_status read_fill(tcb_plan *plan, tcb_field field, const char *text, t
     n = strcspn(p + 1, "}");
     if (p[1 + n] == '\0') return tcb_fail_field(err, TCB_E_INPUT, name, "text for %s: '{' without '}' in '%.80s'", name, text);
     int column = find(ud, p + 1, n);
-    if (column < 0) return tcb_fail_field(err, TCB_E_INPUT, name, "text for %s names column '%.*s', which the input has not", name, (int)(n < 60 ? n : 60), p + 1);
+    if (column < 0) {
+      int len = n < 60 ? (int)n : 60;
+      return tcb_fail_field(err, TCB_E_INPUT, name, "text for %s names column '%.*s', which the input has not", name, len, p + 1);
+    }
     status = add_part(plan, column, NULL, 0, err);
     p += n + 2;
   }

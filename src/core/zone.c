@@ -180,7 +180,7 @@ static tcb_status zone_new(tcb_zone **out, tcb_ctx *ctx, const char *name, size_
   return TCB_OK;
 }
 
-static int fill(tcb_zone *z, const tz_head *h, const unsigned char *body) {
+static int fill_zone(tcb_zone *z, const tz_head *h, const unsigned char *body) {
   const unsigned char *index = body + h->time * h->width, *types = index + h->time;
   z->first_s = (int)be(types, 4);
   for (size_t i = 0; i < h->type; i++)
@@ -219,8 +219,8 @@ tcb_status tcb_zone_parse(tcb_zone **out, tcb_ctx *ctx, const char *name, const 
     if (!read_head(p, len, 8, &h)) goto damaged;
   }
   tcb_status status = zone_new(out, ctx, name, h.time, err);
-  if (status != TCB_OK) return status;
-  if (fill(*out, &h, p + 44) && (h.width == 4 || read_footer(*out, (const char *)p + 44 + h.bytes, len - 44 - h.bytes))) return TCB_OK;
+  if (status != TCB_OK || *out == NULL) return status;
+  if (fill_zone(*out, &h, p + 44) && (h.width == 4 || read_footer(*out, (const char *)p + 44 + h.bytes, len - 44 - h.bytes))) return TCB_OK;
 damaged:
   tcb_zone_free(*out);
   *out = NULL;

@@ -1,0 +1,18 @@
+#!/bin/sh
+# spec/fuzz/build.sh OUT [FLAGS...]: builds the fuzz program of the feed; with PLANT=FILE:SED a copy of the sources is built in which that
+# change was made, to see that it is found.
+set -eu
+cd "$(dirname "$0")/../.."
+out=$1 && shift
+root=src
+if [ -n "${PLANT:-}" ]; then
+  root=$(mktemp -d)
+  trap 'rm -rf "$root"' EXIT
+  cp -r src/core "$root"
+  sed -i "${PLANT#*:}" "$root/core/${PLANT%%:*}"
+  ! cmp -s "src/core/${PLANT%%:*}" "$root/core/${PLANT%%:*}" || { echo "the change to ${PLANT%%:*} does not apply"; exit 2; }
+fi
+sources=
+for name in feed feed_again feed_carry feed_input rows rows_portable rows_sse2 rows_avx2 record shape csv reader phone instant zone text fault \
+  spans buf ctx err clock; do sources="$sources $root/core/$name.c"; done
+${CC:-gcc} -std=gnu11 -g "$@" -I"$root" -o "$out" spec/fuzz/rows.c $sources -lcsv
