@@ -341,11 +341,9 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 
 static const luaL_Reg methods[] = {
   {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint},
-  {"resume", feed_resume},
-  {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook},
-  {"row", l_row_new},
-  {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset}, {"close", feed_close},
-  {NULL, NULL}
+  {"resume", feed_resume}, {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook},
+  {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset},
+  {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };
 
