@@ -82,7 +82,8 @@ function Caller:waits(o, seconds, why)
   if o and o.on_wait then o.on_wait(seconds, why) end
 end
 
-local function headers(call, token)
+--- The headers of a call, in their order.
+function M.headers(call, token)
   return {
     call == "token" and "X-Public-Access: allow" or "Authorization: Bearer " .. token,
     "Content-Type: application/json", "Accept: application/json", "User-Agent: tcb/" .. core.version,
@@ -103,7 +104,7 @@ function Caller:send(call, attempt, o, request)
   if call == "token" then self.stats.mints = self.stats.mints + 1 end
   local runtime = self.runtime or require("tcb.runtime").current()
   local res, err = runtime.send{
-    method = request.method, url = request.url, headers = headers(call, request.token), body = o.body, count = o.count,
+    method = request.method, url = request.url, headers = M.headers(call, request.token), body = o.body, count = o.count,
     want = o.want, into = o.into, max_body_bytes = o.max_body_bytes, ca = conf.ca, proxy = conf.proxy,
     connect_timeout_s = conf.connect_timeout_s, repeatable = endpoint.repeatable and call ~= "token",
     timeout_s = math.min(conf.timeout_s, math.max(1, request.left_s or conf.timeout_s)), on_wait = request.on_wait,

@@ -88,7 +88,7 @@ local function columns_of(list)
       if type(value) ~= "table" then count[key] = (count[key] or 0) + 1 end
     end
   end
-  for _, key in ipairs(sorted_keys(count)) do names[#names + 1] = { name = key, min = key == "id" and 36 or 8 } end
+  for _, key in ipairs(sorted_keys(count)) do names[#names + 1] = { name = key, min = key == "id" and 36 or 14 } end
   return #names > 0 and names or nil
 end
 

@@ -48,8 +48,8 @@ local function tell(env, record, err, place)
     err.place = err.place or place
     env.fail(err)
   elseif not place then
-    env.out(("personalised for %s until %s\n"):format(core.log.mask((tostring(record.receiver_number):gsub("%D", ""))),
-      core.instant.format(record.ends_at)))
+    local digits = core.phone.parse(record.receiver_number, env.country or "")
+    env.out(("personalised for %s until %s\n"):format(core.log.mask(digits or ""), core.instant.format(record.ends_at)))
   end
 end
 
@@ -87,12 +87,13 @@ local function run(opts, rest, env)
   end
   local zone, err
   if opts.zone then
-    zone, err = core.zone(opts.zone)
+    zone, err = core.instant.zone(opts.zone)
     if not zone then return env.usage(tostring(err)) end
   end
   local client
   client, err = env.client(opts.country and { country = opts.country } or nil)
   if not client then return env.fail(err) end
+  env.country = env.rules(client).country
   local label_id
   if opts.label then
     label_id, err = input.label(client, opts.label)
