@@ -142,6 +142,11 @@ describe("task", function()
       end)
     end)
 
+    it("wakes from a sleep that was over before anybody looked, on the main thread", function()
+      core.clock.virtual(false)
+      for _ = 1, 50 do task.sleep(1e-6) end
+    end)
+
     it("may be very many at once", function()
       local sum = 0
       task.run(function()

@@ -86,14 +86,17 @@ local function resume(task)
   return resumed(task, previous, resume_co(task.co, unpack(args, 1, args.n)))
 end
 
+--- Ends the waits whose time has come. True when one of them is a wait that blocks: its caller goes on before anything else.
 local function fire_due()
   local first = timers[1]
-  if not first then return end
-  local now = mono()
+  if not first then return false end
+  local now, blocks = mono(), false
   while first and first.due <= now do
+    blocks = blocks or not first.task
     wake(first, false)
     first = timers[1]
   end
+  return blocks
 end
 
 --- Lets every poller step; before that waits for at most `timeout_s` until one has something to do.
@@ -157,7 +160,7 @@ end
 
 --- One turn: what can run runs once; when nothing can, the idle functions; when there are none, time passes.
 local function turn()
-  fire_due()
+  if fire_due() then return end
   local n = tail - head + 1
   if n > 0 and (not current or current.level <= LEVEL_MAX) then
     for _ = 1, n do
