@@ -140,7 +140,7 @@ end
 function M.new(options)
   if type(options) ~= "table" then error("tcb.listen: a table of options is expected", 2) end
   check(options)
-  local refused = hosts.refuse("a listener", "run `tcb listen` beside it; nginx hands events over to it with tcb.nginx")
+  local refused = hosts.refuse("a listener", "run `tcb listen --socket PATH` beside it; nginx hands events over to it with tcb.nginx_inbox")
   if refused then return nil, refused end
   local given = {}
   for k, v in pairs(options) do given[k] = v end
