@@ -159,6 +159,8 @@ describe("config.resolve", function()
     env.TCB_API_KEY = "key-of-this-spec"
     assert(config.resolve())
     assert.equal("x [secret] y", core.log.redact "x key-of-this-spec y")
+    assert(config.resolve{ proxy = "http://me:pass-of@proxy@proxy.example:3128" })
+    assert.equal("x [secret] y", core.log.redact "x pass-of@proxy y")
   end)
 
   it("reads limits of every form", function()

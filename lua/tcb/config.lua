@@ -283,7 +283,7 @@ function M.preview(options)
 end
 
 --- Puts the settings together and checks them. Raises on unknown options and wrong types (mistakes in the program); whatever the
--- environment or a file can cause comes back. Registers the key as a secret. Blocks only while an api_key_command runs.
+-- environment or a file can cause comes back. Registers the key and a proxy's password as secrets. Blocks only while an api_key_command runs.
 ---@param options? table as of tcb.client
 ---@param level? integer where a raised error points to; 1 = the caller
 ---@return table? conf every setting, and: is_loopback, state_dir, profile (its name), from (setting -> where it came from)
@@ -308,6 +308,8 @@ function M.resolve(options, level)
     if not conf.api_key then return nil, err end
   end
   if conf.api_key then core.log.secret(conf.api_key) end
+  local password = conf.proxy and conf.proxy:match "://[^/@]-:([^/]*)@"
+  if password then core.log.secret(password) end
   local ok
   ok, err = check_credentials(conf)
   if ok then ok, err = check_environment(conf) end
