@@ -67,6 +67,13 @@ function M.new(options)
   return self
 end
 
+--- Drops what this program keeps of the accounts at `base_url`: for rehearsals, whose accounts end with them.
+function M.forget(base_url)
+  for key in pairs(accounts) do
+    if key:sub(1, #base_url + 1) == base_url .. "\n" then accounts[key] = nil end
+  end
+end
+
 --- `fn(attempt)` is told of every request for a token of this account, whoever needed it, until `fn` is given to unwatch.
 function Caller:watch_mints(fn) self.account.watchers[fn] = true end
 function Caller:unwatch_mints(fn) self.account.watchers[fn] = nil end

@@ -267,6 +267,17 @@ describe("task", function()
     assert.equal(0, at)
   end)
 
+  it("ends a wait of the main thread whose time came while others ran, before time passes", function()
+    task.spawn(function() task.sleep(100) end)
+    task.spawn(function()
+      task.sleep(0.5)
+      core.clock.advance(1000000)                          -- work that takes a second
+    end)
+    local from = core.clock.mono()
+    assert.is_false(task.event():wait(1))
+    assert.equal(1500000, core.clock.mono() - from)
+  end)
+
   it("runs 2,000 tasks over a virtual hour the same way twice", function()
     local function once()
       core.clock.virtual(T0)
