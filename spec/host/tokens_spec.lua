@@ -85,7 +85,10 @@ describe("tcb tokens, pause, resume", function()
     os.execute "sleep 1"
     local function count()
       local n = 0
-      for l in io.lines(dir .. ".ledger") do if l:find('"call":"personalise"', 1, true) then n = n + 1 end end
+      for l in io.lines(dir .. ".ledger") do
+        local e = json.decode(l)
+        if e.call == "personalise" and e.status == 200 then n = n + 1 end
+      end
       return n
     end
     local before = count()
