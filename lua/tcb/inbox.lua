@@ -180,6 +180,7 @@ local FILTERS = {
   state = function(v) return "state = ?", NUMBERS[v] or error("tcb.inbox: state is waiting, done or dead, not '" .. tostring(v) .. "'", 0) end,
   type = function(v) return "type = ?", v end,
   number = function(v) return "number = ?", v end,
+  number_ends = function(v) return "number LIKE '%' || ?", v end,
   id = function(v) return "id = ?", v end,
   since = function(v) return "received_at >= ?", v end,
   before = function(v) return "received_at < ?", v end,
@@ -202,7 +203,7 @@ end
 
 local unpack = table.unpack or unpack                                -- luacheck: ignore
 
---- Iterates over entries in order of arrival. Filter: state, type, number (digits), id, since and before (ms), after_seq, limit,
+--- Iterates over entries in order of arrival. Filter: state, type, number (digits), number_ends, id, since and before (ms), after_seq, limit,
 --- newest (true: the last ones first). Raises what the disk causes. Pages of 500: writers are not held up.
 ---@return fun(): table?
 function Inbox:entries(filter)

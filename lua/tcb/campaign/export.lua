@@ -110,6 +110,16 @@ function M.write(c, j, shape, format, write, begin)
   return true
 end
 
+--- The same with a last column, tcb_events: what the receiver answered by webhook in the campaign's time.
+function M.with_events(c, j, shape, o)
+  local webhooks = require "tcb.campaign.webhooks"
+  local box, err = webhooks.open(o.inbox or require("tcb.inbox").default_path())
+  if not box then return nil, err end
+  local put, begin = webhooks.writer(box, j, shape, o.format, o.write)
+  box:close()
+  return M.write(c, j, shape, "json", put, begin)
+end
+
 --- The rows that fit `o.line` or `o.digits`: list of { row = table of JSON, seq, position, line }.
 function M.find(c, j, shape, o)
   local x, err = open(c.source, shape, j, { format = "json", line = o.line, digits = o.digits })

@@ -184,19 +184,22 @@ end
 
 --- Every row of the input with what became of it: the input's columns, then tcb_line tcb_outcome tcb_reason tcb_batch_id tcb_record_id
 --- tcb_matched. Streams; needs the input.
----@param o { format: "csv"|"json"|"sqlite", write: fun(text: string)?, path: string? } write: gets pieces of text; path: of a new SQLite file
+---@param o { format: "csv"|"json"|"sqlite", write: fun(text: string)?, path: string?, events: boolean?, inbox: string? } write: gets pieces of
+--- text; path: of a new SQLite file; events: adds tcb_events, the receiver's webhook events in the campaign's time, out of `inbox`
 ---@return true? ok
 ---@return tcb.Error? err
 function Campaign:export(o)
   return reading(self, function(j, shape)
     local export = require "tcb.campaign.export"
     if o.format == "sqlite" then return export.sqlite(self, j, shape, o.path) end
+    if o.events then return export.with_events(self, j, shape, o) end
     return export.write(self, j, shape, o.format, o.write)
   end)
 end
 
---- The life of the records of a number or of a line: list of { row, line, outcome, reason, batch, events }.
----@param o { number: string?, line: integer? }
+--- The life of the records of a number or of a line: list of { row, line, outcome, reason, batches, webhooks }. `webhooks`: the receiver's
+--- webhook events in the campaign's time, out of the inbox at `inbox` (default: the usual one, where there is one).
+---@param o { number: string?, line: integer?, inbox: string? }
 ---@return table[]? records
 ---@return tcb.Error? err
 function Campaign:why(o)

@@ -27,9 +27,27 @@ local function history(j, seq, position)
   return list
 end
 
+--- Adds to each record the webhook events of its receiver.
+local function join(list, j, shape, path)
+  local webhooks = require "tcb.campaign.webhooks"
+  local box, err = webhooks.open(path)
+  if not box then return not err, err end
+  local ok, failed = pcall(function()
+    for _, r in ipairs(list) do
+      local names = {}
+      for name in pairs(r.row) do names[#names + 1] = name end
+      local digits = webhooks.receiver_of(r.row, webhooks.receiver_column(names, shape), shape)
+      r.webhooks = digits and webhooks.of(box, j, digits) or {}
+    end
+  end)
+  box:close()
+  if not ok then return nil, failed end
+  return true
+end
+
 --- All records of the input that fit.
----@param o { number: string?, line: integer?, most: integer? }
----@return { line: integer, row: table, outcome: string, reason: string?, record_id: string?, matched: string?, batches: table[] }[]? records
+---@param o { number: string?, line: integer?, most: integer?, inbox: string? }
+---@return { line: integer, row: table, outcome: string, reason: string?, record_id: string?, matched: string?, batches: table[], webhooks: table[]? }[]? records
 ---@return tcb.Error? err
 function M.find(c, j, shape, o)
   local digits = o.number
@@ -51,6 +69,9 @@ function M.find(c, j, shape, o)
     list[i] = { line = f.line, row = row, outcome = fate.outcome, reason = fate.reason, record_id = fate.record_id, matched = fate.matched,
       batches = f.seq and history(j, f.seq, f.position) or {} }
   end
+  local ok
+  ok, err = join(list, j, shape, o.inbox)
+  if not ok then return nil, err end
   return list
 end
 

@@ -2,6 +2,7 @@
 local campaign = require "tcb.host.campaign"
 local core = require "tcb.core"
 local json = require "tcb.json"
+local webhooks = require "tcb.campaign.webhooks"
 
 local function instant(ms)
   return ms and core.instant.format(ms) or "-"
@@ -34,6 +35,9 @@ local function show(r, env)
     for _, e in ipairs(b.events) do lines[#lines + 1] = ("    %s  %s"):format(instant(e.at), event_line(e)) end
   end
   if r.record_id then lines[#lines + 1] = "  the service's id: " .. r.record_id .. (r.matched == "group" and " (matched as one of several: numbers were masked)" or "") end
+  for _, e in ipairs(r.webhooks or {}) do
+    lines[#lines + 1] = ("  webhook %s  %s (%s)"):format(instant(e.at), core.log.redact(webhooks.describe(e)), e.event_id)
+  end
   env.out(table.concat(lines, "\n") .. "\n")
 end
 
@@ -42,11 +46,11 @@ local function run(opts, rest, env)
   if not file or (not number and not opts.line) or #rest > 2 then return env.usage "needs a FILE or JOURNAL, and a NUMBER or --line N" end
   local input, path = campaign.files(file, opts)
   local c = require("tcb.campaign").new{ source = input and campaign.source(input) or nil, journal = path }
-  local list, err = c:why{ number = number, line = opts.line }
+  local list, err = c:why{ number = number, line = opts.line, inbox = opts.inbox }
   if not list then return env.fail(err) end
   for _, r in ipairs(list) do
     if env.json then
-      env.out(json.encode(r, { "line", "outcome", "reason", "record_id", "matched", "row", "batches" }) .. "\n")
+      env.out(json.encode(r, { "line", "outcome", "reason", "record_id", "matched", "row", "batches", "webhooks" }) .. "\n")
     else
       show(r, env)
     end
@@ -59,8 +63,9 @@ end
 return {
   summary = "one record's life, event by event",
   usage = "tcb why FILE|JOURNAL NUMBER | --line N",
-  options = campaign.options(campaign.FILES, { { "--line", "N", "the row that begins on this line", type = "integer", min = 1 } }),
-  details = "The row, what the plan made of it, its batch, every request about it with status and time, and its outcome. Numbers are shown masked.",
+  options = campaign.options(campaign.FILES, { { "--line", "N", "the row that begins on this line", type = "integer", min = 1 },
+    { "--inbox", "PATH", "show the receiver's webhook events out of this inbox (inbox.db in the state directory)" } }),
+  details = "The row, what the plan made of it, its batch, every request about it with status and time, its outcome, and the receiver's webhook\nevents in the campaign's time. Numbers are shown masked.",
   examples = { "tcb why records.csv 919876543210", "tcb why november.db --line 1042" },
   run = run,
 }
