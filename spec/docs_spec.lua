@@ -70,7 +70,7 @@ describe("documentation", luas.abi ~= "lua5.4" and function() end or function()
     if #sh > 0 then
       it(path .. ": its commands run", function()
         local dir = capture("mktemp -d"):gsub("\n", "")
-        write(dir .. "/blocks.sh", "set -e\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n" .. table.concat(sh, "\n"))
+        write(dir .. "/blocks.sh", "set -e\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n" .. table.concat(sh, "\n"))
         run(dir, "bash -x blocks.sh")
         os.execute("rm -rf '" .. dir .. "'")
       end)
