@@ -254,6 +254,10 @@ local function check_environment(conf)
   if level and not pcall(core.log.level, level) then
     return fail(("TCB_LOG is '%s'"):format(level), "it is one of error, warn, info, debug, trace")
   end
+  local format = env "TCB_LOG_FORMAT"
+  if format and not pcall(core.log.format, format) then
+    return fail(("TCB_LOG_FORMAT is '%s'"):format(format), "it is text or json")
+  end
   local clock = env "TCB_CLOCK"
   if not clock then return true end
   if not conf.is_loopback then

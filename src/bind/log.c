@@ -13,6 +13,14 @@ static int log_level(lua_State *L) {                     /* (name?) -> name; set
   return 1;
 }
 
+static int log_format(lua_State *L) {                    /* ("text" | "json"): of the lines on stderr */
+  static const char *const formats[] = { "text", "json", NULL };
+  tcb_ctx *ctx = l_ctx(L);
+  ctx->log_sink = luaL_checkoption(L, 1, NULL, formats) ? tcb_file_log_sink_json : tcb_file_log_sink;
+  ctx->log_ud = ctx;
+  return 0;
+}
+
 static int log_write(lua_State *L) {                     /* (level, text) */
   tcb_log_level level = (tcb_log_level)luaL_checkoption(L, 1, NULL, levels);
   tcb_log(l_ctx(L), level, "%s", luaL_checkstring(L, 2));
@@ -55,7 +63,7 @@ static int log_mask(lua_State *L) {                      /* (digits) -> "91*****
 }
 
 static const luaL_Reg functions[] = {
-  {"level", log_level}, {"write", log_write}, {"enabled", log_enabled}, {"redact", log_redact}, {"secret", log_secret},
+  {"level", log_level}, {"format", log_format}, {"write", log_write}, {"enabled", log_enabled}, {"redact", log_redact}, {"secret", log_secret},
   {"mask", log_mask}, {NULL, NULL}
 };
 

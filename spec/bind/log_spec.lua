@@ -1,0 +1,27 @@
+local json = require "tcb.json"
+local luas = require "support.luas"
+local tcb = require "support.tcb"
+
+--- Runs Lua in this ABI's own interpreter: what it writes to stderr.
+local function lines_of(text)
+  local line = ("cd '%s' && build/%s%s/lua -e \"package.path='lua/?.lua;'..package.path package.cpath='build/%s%s/?.so;'..package.cpath\" -e %s")
+    :format(luas.root, luas.abi, luas.suffix, luas.abi, luas.suffix, tcb.quote(text))
+  return tcb.shell(line).err
+end
+
+describe("log", function()
+  it("writes redacted lines of text", function()
+    assert.equal("tcb: warn: to 91******3210\n", lines_of "require 'tcb.core'.log.write('warn', 'to 919876543210')")
+    assert.equal("", lines_of "require 'tcb.core'.log.write('info', 'quiet')")
+  end)
+
+  it("writes JSON, whatever is in the text", function()
+    local err = lines_of [[local log = require "tcb.core".log log.format "json" log.level "info"
+      log.secret "sentinel-log" log.write("info", 'a "b" \\ sentinel-log \n\1 919876543210 \255\226\130 € तेज़')]]
+    assert.equal(1, select(2, err:gsub("\n", "\n")))
+    local line = json.decode(err)
+    assert.equal("info", line.level)
+    assert.is_true(line.t > 1700000000000)
+    assert.equal('a "b" \\ [secret] \n\1 91******3210 ??? € तेज़', line.message)
+  end)
+end)
