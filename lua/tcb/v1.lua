@@ -20,10 +20,20 @@ for old, new in pairs(rows.V1) do OLD[new] = old end
 
 local told = {}                         -- calls whose notice this process has seen
 
-local function notice(call, name)
+--- Says, once per process, what replaces a call.
+function M.notice(call, name)
   if told[call] then return end
   told[call] = true
   core.log.write("warn", ("client.v1:%s is deprecated by the service; use %s"):format(name, core.endpoints[call].replaced_by))
+end
+
+local notice = M.notice
+
+--- The batch's id out of the sentence of a v1 answer; nil when it names none.
+function M.batch_id(message)
+  local id = tostring(message):match "[Bb]atch%s*[Ii][Dd]%s*:%s*(%S+)"
+  id = id and id:gsub("[.,;]+$", "")
+  return id ~= "" and id or nil
 end
 
 --- Used by tcb.client.
@@ -76,10 +86,8 @@ function V1:push(records)
   for i, entry in ipairs(index.list) do entry.record = records[i] end
   local answer, err = json.decode(res.body)
   if not answer then return nil, err end
-  local id = tostring(answer.message):match "[Bb]atch%s*[Ii][Dd]%s*:%s*(%S+)"
-  id = id and id:gsub("[.,;]+$", "")
-  if not id or id == "" then
-    id = nil
+  local id = M.batch_id(answer.message)
+  if not id then
     core.log.write("warn", "the answer to a v1 batch named no batch id: its status cannot be asked for")
   end
   return batch.new(self._caller, "v1_status", id, index, answer.message)

@@ -214,7 +214,7 @@ end
 function Drive:settle(where, timeout_s)
   local r, err = reconcile.new{
     journal = self.journal, caller = self.caller, counts = self.counts, give_up_s = self.o.give_up_s, patience_s = self.o.patience_s,
-    deadline_s = self.conf.deadline_s, timeout_s = timeout_s, dialect = self.shape.dialect, where = where, on_settled = self:outcome_hook(),
+    deadline_s = self.conf.deadline_s, timeout_s = timeout_s, dialect = setup.stored(self.campaign, self.journal).dialect, where = where, on_settled = self:outcome_hook(),
   }
   if not r then return nil, err end
   local before = self.run
@@ -294,7 +294,9 @@ end
 
 function Drive:new_run()
   local o, c = self.o, self.campaign
+  if self.shape.dialect == "v1" then require("tcb.v1").notice("v1_push", "push") end
   self.run = push.new{
+    dialect = self.shape.dialect,
     journal = self.journal, caller = self.caller, counts = self.counts, hooks = { on_batch = o.on_batch }, in_doubt = o.in_doubt,
     strict = c.options.strict, patience_s = o.patience_s, deadline_s = self.conf.deadline_s, max_records = o.max_records,
     unlimited = self.conf.limits.push == false,

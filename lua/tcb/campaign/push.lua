@@ -158,7 +158,7 @@ function Push:send(item, slot)
   local pause = PAUSE_FIRST_S
   while not self.stopped do
     local sent_at
-    local res, err = self.caller:request("push", {
+    local res, err = self.caller:request(self.dialect == "v1" and "v1_push" or "push", {
       body = item.body, count = item.left or item.records, deadline_s = self:deadline(), demand = self:demand(),
       need_by_us = mono() + math.max(0, item.starts_at - now()) * 1000,
       before = function() return self:before(item, slot) end,
@@ -242,14 +242,14 @@ function M.read_answer(body)
   local answer = json.decode(body)
   local id = type(answer) == "table" and answer.batch_id
   if type(id) ~= "string" and type(answer) == "table" and type(answer.message) == "string" then
-    id = answer.message:match "BatchID:%s*(%S+)"
+    id = require("tcb.v1").batch_id(answer.message)
   end
   if type(id) == "string" and id ~= "" and not id:find "[^\33-\126]" then return { batch_id = id } end
   return errors.fail("in_doubt", "push: the answer names no batch", { call = "push", sent = true })
 end
 
 --- Makes a run.
----@param fields table journal, caller, items (iterator), counts, hooks, in_doubt, strict, patience_s, deadline_s, max_records, unlimited
+---@param fields table journal, caller, items (iterator), counts, hooks, in_doubt, strict, patience_s, deadline_s, max_records, unlimited, dialect
 function M.new(fields)
   local self = setmetatable({
     in_flight = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil, stop_err = nil, succeeded_us = mono(), rejections = 0,
