@@ -48,6 +48,13 @@ static int records_read(lua_State *L) {                  /* (body, v1?, is_batch
   return 1;
 }
 
+static int records_clear(lua_State *L) {                 /* (): the body is not needed any more */
+  tcb_sandbox_records_clear(check_records(L));
+  lua_pushnil(L);
+  l_setparent(L, 1);
+  return 0;
+}
+
 static const char *check_labels(lua_State *L, int arg, size_t *count) {
   size_t len;
   const char *labels = luaL_checklstring(L, arg, &len);
@@ -188,7 +195,7 @@ static int records_tostring(lua_State *L) {
 static const luaL_Reg methods[] = {
   {"read", records_read}, {"check", records_check}, {"fault", records_fault}, {"outcome", records_outcome},
   {"once", records_once}, {"decide", records_decide}, {"ledger", records_ledger}, {"notes", records_notes},
-  {"rows", records_rows}, {"close", records_close}, {NULL, NULL}
+  {"rows", records_rows}, {"clear", records_clear}, {"close", records_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = {
   {"__gc", records_close}, {"__close", records_close}, {"__tostring", records_tostring}, {NULL, NULL}

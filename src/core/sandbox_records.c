@@ -33,6 +33,7 @@ void tcb_sandbox_records_free(tcb_sandbox_records *r) {
 }
 
 int tcb_sandbox_records_count(const tcb_sandbox_records *r) { return r->count; }
+void tcb_sandbox_records_clear(tcb_sandbox_records *r) { r->count = 0; }
 
 static tcb_status not_json(const tcb_json *j, tcb_err *err) {
   return tcb_fail(err, TCB_E_INPUT, "the body is not JSON: %s at byte %zu", j->error, (size_t)(j->at - j->start));

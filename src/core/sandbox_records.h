@@ -24,6 +24,8 @@ void tcb_sandbox_records_free(tcb_sandbox_records *r);
    TCB_E_INPUT: it is not JSON, not 1..500 records, a required field is missing or of the wrong type; err->field, err->message. */
 tcb_status tcb_sandbox_records_read(tcb_sandbox_records *r, const char *body, size_t len, tcb_dialect dialect, int is_batch,
                                     tcb_err *err);
+/* Forgets what was read: the body may go. */
+void tcb_sandbox_records_clear(tcb_sandbox_records *r);
 int tcb_sandbox_records_count(const tcb_sandbox_records *r);
 
 /* Checks all rules that do not make the whole request wrong, gives every record its outcome and its key. `labels` holds

@@ -27,6 +27,13 @@ local function answer_of(front, req)
   return { status = 500, headers = { ["Content-Type"] = "text/plain" }, body = text }
 end
 
+--- Bodies are C memory, which Lua's collector does not see: they are given back at once.
+local function handle(front, req)
+  local answer = answer_of(front, req)
+  req.body:close()
+  return answer
+end
+
 --- A body that must outlive other requests: rows live in a buffer that the rules use again.
 local function kept(answer)
   if type(answer.body) == "userdata" then answer.body = answer.body:string() end
@@ -35,7 +42,7 @@ end
 
 local function serve(front, request, req, count_ms, answer_ms)
   if count_ms > 0 then task.sleep(count_ms / 1000) end
-  local answer = kept(answer_of(front, req))
+  local answer = kept(handle(front, req))
   local wait_s = answer_ms / 1000 + (answer.cut == "stall" and answer.stall_s or 0)
   if wait_s > 0 then task.sleep(wait_s) end
   give(request, answer)
@@ -51,7 +58,7 @@ local function take_requests(front)
     if count_ms > 0 or answer_ms > 0 then
       task.spawn(serve, front, request, req, count_ms, answer_ms)
     else
-      local answer = answer_of(front, req)
+      local answer = handle(front, req)
       if answer.cut == "stall" then
         task.spawn(function(held, late)
           task.sleep(late.stall_s)

@@ -204,6 +204,7 @@ function Rules:handle(req)
     answer = process(self, ctx, route)
     if fault then answer = spoil(fault, answer) end
   end
+  self.records.list:clear()                                  -- the caller may let go of the body
   write_line(self, ctx, answer)
   return answer
 end
