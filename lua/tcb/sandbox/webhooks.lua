@@ -112,6 +112,7 @@ function Webhooks:pending() return #self.ready - self.first + 1 + self.waiting e
 --- An attempt has ended at `now`. Delivered is only what was answered 200 with a JSON body.
 ---@param status integer? nil: no answer
 function Webhooks:ended(delivery, status, is_delivered, now)
+  self.rules:run()                                           -- so that the ledger stays in order
   self.rules.ledger:write("webhook", now, { event_id = delivery.event_id, attempt = delivery.attempt, status = status })
   local wait_s = not is_delivered and M.RETRIES_S[delivery.attempt]
   if not wait_s then return end
