@@ -21,6 +21,7 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_feed_register(L);
   l_phone_register(L);
   l_reader_register(L);
+  l_passed_register(L);
   l_record_register(L);
   l_zone_register(L);
   l_poll_register(L);

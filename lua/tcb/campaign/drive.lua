@@ -126,6 +126,7 @@ function Drive:feed_items(batch)
   self.feed = feed
   if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end
   self:estimate(feed)
+  self:note_input(feed)
   return function()
     while not self.run.stopped do
       local b, why, rest = feed:next(now(), false)
@@ -144,6 +145,22 @@ function Drive:feed_items(batch)
       else
         return nil, why
       end
+    end
+  end
+end
+
+--- The header says with each commit what was read of the input: later runs see whether it is still the same.
+function Drive:note_input(feed)
+  if not feed.consumed then return end
+  local j = self.journal
+  local before, noted = j.header["input.read"] and j.header["input.read"] .. " " or "", nil
+  local note_counts = j.before_commit
+  j.before_commit = function()
+    if note_counts then note_counts() end
+    local read = before .. feed:consumed()
+    if read ~= noted then
+      noted = read
+      j:set{ ["input.read"] = read }
     end
   end
 end

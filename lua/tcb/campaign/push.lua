@@ -208,7 +208,11 @@ function Push:start(item)
   self.in_flight = self.in_flight + 1
   local t = task.spawn(function()
     local ok, err = pcall(self.send, self, item, slot)
-    self.unsent[task.current()] = nil
+    local me = task.current()
+    if not ok and self.unsent[me] and item.seq and item.state == STATE.intent then    -- cancelled while the disk wrote: it never left
+      self.journal:mark(item.seq, STATE.waiting, nil, item.events)
+    end
+    self.unsent[me] = nil
     self:done(item)
     slot:set()
     self.room:pulse()

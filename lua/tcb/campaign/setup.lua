@@ -77,11 +77,14 @@ local function check_input(self, j)
       "give the input as it was (--input PATH), or begin anew with another --journal")
   end
   if changed and now.changed_us ~= changed and self.source.verify then
-    local ok, why = self.source:verify(j.header)
-    if not ok then
-      return mismatch(j, ("belongs to another content of '%s': it was changed since (%s)"):format(self.source.path or "-", why),
+    local same
+    same, err = self.source:verify(j.header["input.read"] or "")
+    if same == nil then return nil, err end
+    if not same then
+      return mismatch(j, ("was begun with another content of '%s': what was read of it then has changed"):format(self.source.path or "-"),
         "give the input as it was (--input PATH), or begin anew with another --journal")
     end
+    return j:set{ ["input.changed_us"] = now.changed_us }
   end
   return true
 end

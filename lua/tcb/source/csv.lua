@@ -29,9 +29,11 @@ end
 local function open(self)
   local reader, identity = core.reader.file(self.path)
   if not reader then return nil, identity end
-  local decoded, err = core.reader.decode(reader, self.encoding or "auto")
+  local hashed, passed = core.reader.hashed(reader)
+  if not hashed then return nil, passed end
+  local decoded, err = core.reader.decode(hashed, self.encoding or "auto")
   if not decoded then return nil, err end
-  return decoded, identity
+  return decoded, identity, passed
 end
 
 --- Opens the input and reads its header. See tcb.source.feed for the shape and the feed. Does not block on a pipe.
@@ -40,7 +42,7 @@ end
 ---@return tcb.Feed? feed
 ---@return tcb.Error? err
 function Source:feed(shape, checkpoint)
-  local reader, identity = open(self)
+  local reader, identity, passed = open(self)
   if not reader then return nil, identity end
   local feed, err = feeds.open(reader, shape, checkpoint, self.path)
   if not feed then
@@ -48,7 +50,7 @@ function Source:feed(shape, checkpoint)
     if err.kind == "input" and not err.place then err.place = self.path end
     return nil, err
   end
-  feed.identity = identity
+  feed.identity, feed.passed = identity, passed
   return feed
 end
 
@@ -88,6 +90,27 @@ function Source:identity()
   if not reader then return nil, identity end
   reader:close()
   return identity
+end
+
+--- Is what was read once still what the file holds? `passed`: as of Feed:consumed, "from:to:hash" joined by spaces. Blocks on reading.
+---@return boolean? same nil, err when it cannot be read
+function Source:verify(passed)
+  for from, to, hash in passed:gmatch "(%d+):(%d+):(%x+)" do
+    local reader, err = core.reader.file(self.path)
+    if not reader then return nil, err end
+    local hashed, seen = core.reader.hashed(reader)
+    if not hashed then return nil, seen end
+    local left, ok = tonumber(to) - tonumber(from), hashed:seek(tonumber(from))
+    while ok and left > 0 do
+      local text = hashed:read(math.min(left, 1048576))
+      if not text then break end
+      left = left - #text
+    end
+    local _, _, now = seen:digest()
+    hashed:close()
+    if left > 0 or now ~= hash then return false end
+  end
+  return true
 end
 
 --- Closes what rebuild keeps open.

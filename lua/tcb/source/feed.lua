@@ -213,6 +213,12 @@ function Feed:path(name) return self._core:path(name) end
 function Feed:fd() return self._core:fd() end
 --- Offset behind the last row taken (at first: behind the header), of the bytes after decoding.
 function Feed:offset() return self._core:offset() end
+--- What was read of the file since it was opened or its place was found: "from:to:hash"; nil where nothing counts.
+function Feed:consumed()
+  if not self.passed then return nil end
+  local from, to, hash = self.passed:digest()
+  return ("%.0f:%.0f:%s"):format(from, to, hash)
+end
 --- How much of the input has been taken, 0..1; nil for a pipe, and where the file's size does not tell (compressed input).
 function Feed:fraction()
   local size = self.identity and self.identity.size
