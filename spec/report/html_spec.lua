@@ -11,7 +11,8 @@ local function sample(n)
   return {
     title = "november <1>.db", generated_at = AT + 7200000,
     summary = { journal = "november.db", input = 5000, dropped = 10, split = 5, records = 4995, refused = 60, success = 4500, failed = 400,
-      expired = 20, in_doubt = 10, waiting = 2, sent = 3, batches = 10, requests = 31, reasons = { ["Failed to push"] = 250, ["Not a Truecaller user"] = 150 } },
+      expired = 20, in_doubt = 10, waiting = 2, sent = 3, batches = 10, requests = 31 },
+    reasons = { { outcome = "failed", text = "Failed to push", records = 250 }, { outcome = "failed", text = "Not a Truecaller user", records = 150 } },
     timeline = { { at = AT, records = 2500 }, { at = AT + 60000, records = 2000 }, { at = AT + 900 * 60000, records = 500 } },
     ceiling = 300000, windows = { met = 4880, late = 25, missed = 30 },
     slowest = { { seq = 3, batch_id = "0ca10281-11a0-4f86-bb27-7452da543cb6", records = 500, sent_at = AT, seconds = 12.5 } },
@@ -51,7 +52,7 @@ describe("html.render", function()
 
   it("is whole for a campaign without failures and without sends", function()
     local data = sample(0)
-    data.timeline, data.slowest, data.summary.reasons = {}, {}, {}
+    data.timeline, data.slowest, data.reasons = {}, {}, {}
     local page = html.render(data)
     assert.is_truthy(page:find("No record failed.", 1, true))
     assert.is_truthy(page:find("Nothing was sent.", 1, true))

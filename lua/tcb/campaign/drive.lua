@@ -73,7 +73,7 @@ function Drive:tick()
 end
 
 function Drive:progress()
-  return self.counts:progress{ in_flight = self.run.in_flight, fraction = self.fraction and self.fraction() }
+  return self.counts:progress{ in_flight = self.run.in_flight, ceiling = self.ceiling, fraction = self.fraction and self.fraction() }
 end
 
 --- Stops the ticker; one last word to the progress hook.
@@ -356,12 +356,20 @@ local function finish(self, ok, err)
   return result(self, ok, err)
 end
 
+--- Records a minute that the account's limits allow; 0: no limit.
+local function ceiling(conf, batch)
+  local push = conf.limits.push
+  return push and math.floor((conf.tokens or 10) * batch * push.count * 60 / push.window_s) or 0
+end
+
 --- c:push. Runs in a task, with the journal open.
 function M.push(c, j, o)
   local ok, err = recover(j)
   if not ok then return nil, err end
   local self = drive(c, j, o)
-  ok, err = self:watch_mints()
+  self.ceiling = ceiling(self.conf, self.shape.batch)
+  if self.ceiling ~= j.header.ceiling then ok, err = j:set{ ceiling = self.ceiling } end   -- for the report
+  if ok then ok, err = self:watch_mints() end
   if not ok then return nil, err end
   self:new_run()
   self:tick()

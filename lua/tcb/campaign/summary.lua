@@ -37,6 +37,7 @@ Summary.__name = "tcb.summary"
 --- What a record is whose batch is in that state and that has no outcome of its own.
 local OUTCOME = { [STATE.waiting] = "waiting", [STATE.intent] = "in_doubt", [STATE.sent] = "sent", [STATE.doubt] = "in_doubt",
   [STATE.rejected] = "failed", [STATE.expired] = "expired" }
+M.OUTCOME = OUTCOME
 
 local function add(t, key, n)
   if n and n > 0 then t[key] = (t[key] or 0) + n end

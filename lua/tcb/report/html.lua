@@ -14,6 +14,7 @@ local CHART_BARS = 180
 ---@field title string the journal's file name
 ---@field generated_at integer epoch ms
 ---@field summary table the object of interfaces: input, dropped, split, records, refused, success, failed, ...
+---@field reasons { outcome: string, text: string, records: integer }[] by outcome, the most frequent first
 ---@field timeline { at: integer, records: integer }[] records committed in each minute, in order; `at`: the minute's start
 ---@field ceiling integer records a minute that the account's limits allow
 ---@field windows { met: integer, late: integer, missed: integer }
@@ -62,13 +63,12 @@ local function bars(caption, head, rows)
     :format(caption, head, table.concat(rows))
 end
 
-local function funnel(s)
-  local accepted = s.success + s.failed + s.sent
+local function funnel(s, w)
   local rows = {
     row_of_bar("In the input", s.input, s.input, ""),
     row_of_bar("Records (after hooks)", s.records, s.input, ""),
     row_of_bar("Kept by the rules", s.records - s.refused, s.input, ""),
-    row_of_bar("Accepted by the service", accepted, s.input, "wait"),
+    row_of_bar("Accepted by the service", w.met + w.late, s.input, "wait"),
     row_of_bar("Shown to receivers (success)", s.success, s.input, "ok"),
   }
   return bars("How many records came through each step, as a share of the input.", "Step", rows)
@@ -84,13 +84,14 @@ local function outcomes(s)
   return bars("Every record ends in exactly one outcome; the figures add up to the records.", "Outcome", rows)
 end
 
-local function reasons(s)
-  local list, rows = {}, {}
-  for text, n in pairs(s.reasons or {}) do list[#list + 1] = { text = text, n = n } end
-  if #list == 0 then return "<p>No record failed or was refused.</p>\n" end
-  table.sort(list, function(a, b) return a.n ~= b.n and a.n > b.n or a.n == b.n and a.text < b.text end)
-  for i, r in ipairs(list) do rows[i] = row_of_bar(core.log.redact(r.text), r.n, s.records, "bad") end
-  return bars("Why records failed or were refused.", "Reason", rows)
+local function reasons(data)
+  local rows = {}
+  if #data.reasons == 0 then return "<p>No record failed or was refused.</p>\n" end
+  for i, r in ipairs(data.reasons) do
+    local what = r.outcome:gsub("_", " ") .. ": " .. core.log.redact(r.text)
+    rows[i] = row_of_bar(what, r.records, data.summary.records, r.outcome == "failed" and "bad" or "warn")
+  end
+  return bars("Why records failed, were refused or are in doubt.", "Reason", rows)
 end
 
 --- Merges minutes until the chart has at most CHART_BARS bars: { at, per_minute }, minutes a bar.
@@ -111,8 +112,10 @@ end
 local function chart(data)
   if #data.timeline == 0 then return "<p>Nothing was sent.</p>\n" end
   local list, width = buckets(data.timeline)
-  local peak = data.ceiling > 0 and data.ceiling or 1
+  local peak, busiest = 1, M.busiest(data.timeline)
   for _, b in ipairs(list) do peak = math.max(peak, b.per_minute) end
+  local has_line = data.ceiling > 0 and data.ceiling < 8 * peak         -- a ceiling far above would flatten the bars
+  if has_line then peak = math.max(peak, data.ceiling) end
   local w, h, out = 900, 220, {}
   local function y(n) return h - 24 - n / peak * (h - 44) end
   local step = (w - 10) / #list
@@ -122,12 +125,12 @@ local function chart(data)
         5 + (i - 1) * step, y(b.per_minute), math.max(step - 1, 1), h - 24 - y(b.per_minute), instant(b.at), grouped(math.floor(b.per_minute + 0.5)))
     end
   end
-  if data.ceiling > 0 then
+  if has_line then
     out[#out + 1] = ('<line class="c" x1="0" x2="%d" y1="%.1f" y2="%.1f"/><text x="6" y="%.1f">ceiling %s a minute</text>'):format(
       w, y(data.ceiling), y(data.ceiling), y(data.ceiling) - 5, grouped(data.ceiling))
   end
   local text = ("Records a minute from %s to %s; busiest %s, ceiling %s."):format(instant(list[1].at), instant(data.timeline[#data.timeline].at),
-    grouped(math.floor(peak == data.ceiling and M.busiest(data.timeline) or peak)), data.ceiling > 0 and grouped(data.ceiling) or "none")
+    grouped(busiest), data.ceiling > 0 and grouped(data.ceiling) .. (has_line and "" or ", far above this chart") or "none")
   return ('<svg viewBox="0 0 %d %d" role="img" aria-label="%s">%s<line class="a" x1="0" x2="%d" y1="%d" y2="%d"/>'
     .. '<text x="5" y="%d">%s</text><text x="%d" y="%d" text-anchor="end">%s</text></svg>\n<p class="dim">%s%s</p>\n'):format(
     w, h, escape(text), table.concat(out, "\n"), w, h - 24, h - 24, h - 8, instant(list[1].at), w - 5, h - 8,
@@ -219,8 +222,8 @@ function M.render(data)
     '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">\n<title>Campaign report: ', escape(data.title), "</title>\n<style>",
     style.CSS, "</style></head>\n<body>\n<header><h1>Campaign report: ", escape(data.title), '</h1>\n<p class="dim">Made ', instant(data.generated_at),
     " by tcb ", core.version, ". Phone numbers are masked.</p></header>\n<main>\n", cards(s),
-    section("funnel", "From input to receivers", funnel(s)), section("outcomes", "Outcomes", outcomes(s)),
-    section("reasons", "Reasons", reasons(s)), section("pace", "Records a minute", chart(data)),
+    section("funnel", "From input to receivers", funnel(s, data.windows)), section("outcomes", "Outcomes", outcomes(s)),
+    section("reasons", "Reasons", reasons(data)), section("pace", "Records a minute", chart(data)),
     section("windows", "Windows", windows(data.windows)), section("slowest", "Slowest batches", slowest(data.slowest)),
     section("failures", "Failures", failures(data)), "</main>\n</body>\n</html>\n",
   }
