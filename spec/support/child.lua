@@ -28,6 +28,26 @@ function M.raw(arguments)
   return server
 end
 
+--- A sandbox in a process of its own; `service` is the object that it prints. `options`: more words of the command line.
+function M.sandbox(options)
+  local binary = ("%s/build/tcb%s"):format(os.getenv "SPEC_ROOT" or ".", os.getenv "SPEC_SUFFIX" or "")
+  local pipe = io.popen(("echo $$; exec '%s' sandbox --json %s"):format(binary, options or ""), "r")
+  local pid, line = pipe:read "*l", pipe:read "*l"
+  local child = { pid = tonumber(pid), pipe = pipe }
+  function child.stop()
+    if not child.pipe then return end
+    os.execute("kill " .. child.pid .. " 2>/dev/null")
+    child.pipe:close()
+    child.pipe = nil
+  end
+  if not line then
+    child.stop()
+    error "the sandbox did not start"
+  end
+  child.json, child.service = line, require "cjson".decode(line)
+  return child
+end
+
 --- A directory for one spec file, emptied first.
 function M.directory(name)
   local path = ("build/spec-%s-%s"):format(os.getenv "SPEC_ABI", name)
