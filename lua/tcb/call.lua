@@ -19,8 +19,7 @@ Caller.__index = Caller
 local accounts = {}
 
 local function identity(conf)
-  local parts = { conf.base_url, conf.account, conf.key_id, conf.api_key, tostring(conf.store), conf.state_dir or "",
-    tostring(conf.tokens) }
+  local parts = { conf.base_url, conf.account, conf.key_id, conf.api_key, tostring(conf.store), conf.state_dir or "" }
   for _, name in ipairs { "mint", "push", "personalise" } do
     local limit = conf.limits[name]
     parts[#parts + 1] = limit and ("%s/%s"):format(limit.count, limit.window_s) or "0"
@@ -48,6 +47,7 @@ end
 function M.new(options)
   local conf = options.config
   local self = setmetatable({ conf = conf, runtime = options.runtime, on_attempt = options.on_attempt, on_wait = options.on_wait,
+    tokens = conf.from and conf.from.tokens and conf.tokens or nil,  -- nil: nobody asked for a number, so one mint is kept
     stats = { requests = 0, mints = 0, rate_limited = 0 }, fallback = {} }, Caller)
   local key = identity(conf)
   local account = accounts[key]
@@ -57,7 +57,7 @@ function M.new(options)
       local store, err = open_store(conf, options.runtime or require("tcb.runtime").current())
       if not store then return nil, err end
       account.governor = governor.new{
-        limits = conf.limits, tokens = conf.from and conf.from.tokens and conf.tokens or nil, store = store, key_id = conf.key_id,
+        limits = conf.limits, store = store, key_id = conf.key_id, tokens = self.tokens,
         hold_s = conf.connect_timeout_s + 5, mint = function(hooks) return self:mint(hooks) end,
       }
       accounts[key] = account
@@ -256,7 +256,7 @@ function Caller:request(call, o)
   local endpoint = core.endpoints[call]
   local method, wrong = self:build(call, o)
   if not method then return nil, finish(wrong, call, 0) end
-  local want = { demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
+  local want = { tokens = self.tokens, demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
     deadline_us = mono() + math.floor((o.deadline_s or self.conf.deadline_s) * 1e6),
     on_wait = function(seconds, why) self:waits(o, seconds, why) end }
   local attempts, refused_us, last, falls_back = 0, nil, nil, false

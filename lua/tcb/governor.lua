@@ -17,6 +17,7 @@ local POLL_S = 0.2                     -- how often a waiting process looks at w
 local MINT_POLL_S = 0.05
 local MINT_HOLD_S = 40                 -- a mint's answer comes no later, or the next one's window is counted from there
 local PENDING_MAX = 64
+local POOL = 10                        -- tokens; the documents' figure for the account's ceiling
 
 local function limit_us(limit)
   return limit and { count = limit.count, window_us = math.floor(limit.window_s * 1e6 + 0.5) } or nil
@@ -33,10 +34,9 @@ function M.new(options)
     mint = limit_us(limits.mint), push = limit_us(limits.push), personalise = limit_us(limits.personalise),
     life_us = math.floor((options.life_s or 3600) * 1e6), key = core.sha256(options.key_id or ""):sub(1, 8),
   }
-  local mints = limits.mint and limits.mint.count or math.huge
   return setmetatable({
-    state = state, store = options.store, mint = options.mint, pool = options.tokens or 10,
-    keep_reserve = not (options.tokens and options.tokens >= mints), hold_us = math.floor((options.hold_s or 15) * 1e6),
+    state = state, store = options.store, mint = options.mint, tokens = options.tokens,
+    mints = limits.mint and limits.mint.count or math.huge, hold_us = math.floor((options.hold_s or 15) * 1e6),
     buf = not options.store.live and core.buf() or nil, pending = {}, queues = {}, changed = task.event(),
     mints_failed = 0, refusals = 0, secrets = {},
   }, Governor)
@@ -118,7 +118,7 @@ function Governor:revoked(grant)
 end
 
 --- One request for a token whose mint `n` has begun. true, or nil and the error.
-local function send_mint(self, n)
+local function send_mint(self, n, pool)
   local update = self.update
   local answer, err, times = self.mint{ on_wait = function()
     update(self, function(state) state:mint_lease(n) return true end)
@@ -136,7 +136,7 @@ local function send_mint(self, n)
   core.log.secret(answer.token)
   local id = core.sha256(answer.token):sub(1, 8)
   local ok, failed = update(self, function(state)
-    state:mint_done(n, answer.sent_us, answer.done_us, self.pool, answer.token, id)
+    state:mint_done(n, answer.sent_us, answer.done_us, pool, answer.token, id)
     return true
   end)
   core.log.write("debug", "token " .. id .. " minted")
@@ -144,19 +144,25 @@ local function send_mint(self, n)
   return ok, failed
 end
 
-local function begin_mint(self, is_growth, is_late)
-  return self:update(function(state)
-    return state:mint_begin(MINT_HOLD_S * 1000000, is_growth, self.pool, self.keep_reserve and not is_late)
-  end, true)
+--- The size of the pool, and whether one mint stays in reserve: as the caller wants it, else as the governor was made.
+local function terms(self, o)
+  local tokens = o.tokens or self.tokens
+  return tokens or POOL, not (tokens and tokens >= self.mints)
+end
+
+local function begin_mint(self, o, is_growth)
+  local pool, keep_reserve = terms(self, o)
+  if o.need_by_us then keep_reserve = false end             -- the state has decided whether the deadline needs it
+  return self:update(function(state) return state:mint_begin(MINT_HOLD_S * 1000000, is_growth, pool, keep_reserve) end, true)
 end
 
 --- Grows the pool beside the requests that go on with the tokens there are.
-local function grow(self, count)
+local function grow(self, o, count)
   for _ = 1, count do
-    local n = begin_mint(self, true)
+    local n = begin_mint(self, o, true)
     if not n then return end
     task.background(function()
-      local ok, err = send_mint(self, n)
+      local ok, err = send_mint(self, n, (terms(self, o)))
       if not ok then core.log.write("warn", "cannot mint another token: " .. tostring(err)) end
     end)
   end
@@ -198,18 +204,18 @@ end
 local function propose(self, class, o, queue)
   local demand = math.max(1, math.floor(o.demand or (queue and queue.n) or 1))
   local waited = queue and queue.since_us and mono() - queue.since_us or 0
+  local pool, keep_reserve = terms(self, o)
   return self:update(function(state)
-    return state:take(class, demand, o.demand ~= nil, waited, self.pool, self.keep_reserve, o.need_by_us, self.hold_us)
+    return state:take(class, demand, o.demand ~= nil, waited, pool, keep_reserve, o.need_by_us, self.hold_us)
   end)
 end
 
---- What a caller gets; `more`: tokens the pool should grow by.
-local function granted(self, class, more, token, token8, n, slot, minted_us)
+--- What a caller gets.
+local function granted(self, class, token, token8, n, slot, minted_us)
   if not self.secrets[token8] then
     self.secrets[token8] = true
     core.log.secret(token)
   end
-  if more > 0 then grow(self, more) end
   return { token = token, token8 = token8, n = n, slot = slot, minted_us = minted_us, class = class, taken_us = mono() }
 end
 
@@ -221,17 +227,17 @@ local function ask(self, class, o, queue)
     local action, more, a, b, c, d, e = propose(self, class, o, queue)
     if not action then return nil, more end
     local ok, err = true, nil
+    if more and more > 0 then grow(self, o, more) end
     if action == "grant" then
-      return granted(self, class, more, a, b, c, d, e)
+      return granted(self, class, a, b, c, d, e)
     elseif action == "wait" then
-      if more > 0 then grow(self, more) end
       if b == "slot" and queue then queue.since_us = queue.since_us or mono() end
       ok, err = wait_for(self, a, b, o)
     elseif action == "mint" then
       local n
-      n, err = begin_mint(self, false)
+      n, err = begin_mint(self, o, false)
       if n then
-        ok, err = send_mint(self, n)
+        ok, err = send_mint(self, n, (terms(self, o)))
         if not ok and passes(err, self.mints_failed - failures) then
           ok = true                                        -- asked again when the pause that the failure brought is over
         elseif not ok and not passes(err, 1) then
@@ -294,9 +300,9 @@ local function wait_turn(self, class, o)
 end
 
 --- Permission to send one request of `class` ("push", "personalise", nil: any other call) now. Blocks the calling task.
--- `demand`: requests that wait to be sent, this one included, when the caller knows (a campaign); `need_by_us`: when they should
--- all have been sent; `deadline_us`: give up then; `wait`: for the next possible mint too, however long (`deadline_us` of the
--- table moves on meanwhile); `on_wait(seconds, why)` is told of every wait.
+-- `tokens`: as of `new`, for this caller; `demand`: requests that wait to be sent, this one included, when the caller knows (a
+-- campaign); `need_by_us`: when they should all have been sent; `deadline_us`: give up then; `wait`: for the next possible mint
+-- too, however long (`deadline_us` of the table moves on meanwhile); `on_wait(seconds, why)` is told of every wait.
 ---@return table? grant { token, token8, class, minted_us, ... } for sent, answered and revoked
 ---@return tcb.Error? err rate (says when it is possible), store, or what the mint met
 function Governor:take(class, options)
@@ -335,7 +341,8 @@ function Governor:status()
   local function wall(us) return us > 0 and now + math.ceil((us - s.now_us) / 1000) or nil end
   local function ahead(us) return us > s.now_us and wall(us) or nil end
   local result = { tokens = {}, mints_left = s.mints_left, minting = s.minting, next_mint_at = wall(s.next_mint_us),
-    paused_at = s.stopped_at, paused_until = ahead(s.pause_us), cautious_until = ahead(s.cautious_us), pool = self.pool }
+    paused_at = s.stopped_at, paused_until = ahead(s.pause_us), cautious_until = ahead(s.cautious_us),
+    pool = self.tokens or POOL }
   for i, t in ipairs(s.tokens) do
     result.tokens[i] = { id = t.id, minted_at = wall(t.minted_us), ends_at = wall(t.ends_us), is_ours = t.is_ours,
       usable = t.is_ours and t.usable_until_us > s.now_us, push_used = t.push_used, personalise_used = t.personalise_used,

@@ -21,14 +21,17 @@ local LATENCY, JITTER = "300-1000", "0-500"
 ---@field rate_limited integer answers 429
 ---@field batches integer
 ---@field records integer accepted by the service, in batches and one by one
----@field busy_minutes integer minutes of the clock in which records were accepted
----@field records_per_minute number over the busy minutes
+---@field busy_s number time in which records were accepted, pauses of a minute and more left out
+---@field records_per_minute number over that time
 ---@field peak_per_minute integer records of the busiest minute
 ---@field ceiling_per_minute integer records a minute that the limits allow ten tokens; 0: no limit
----@field use_of_ceiling number share of it in the busy minutes, 0..1
+---@field use_of_ceiling number records_per_minute's share of it, 0..1
 ---@field calls table<string, integer> requests by call
 ---@field statuses table<integer, integer> answers by HTTP status; 0: cut
 ---@field outcomes table<string, integer> settled records by outcome: "success", or the reason
+
+--- Between records that are this far apart the account was idle.
+local PAUSE_MS = 60000
 
 local PUSHES = { push = true, v1_push = true }
 local SINGLES = { personalise = true, v1_personalise = true }
@@ -42,7 +45,7 @@ end
 
 --- Watches a ledger: each event counts before it is written.
 local function watch(ledger, tally, minutes)
-  local write = ledger.write
+  local write, last = ledger.write, nil
   function ledger.write(self, event, t, fields, raw_name, raw)
     if event == "request" then
       tally.requests = tally.requests + 1
@@ -55,6 +58,8 @@ local function watch(ledger, tally, minutes)
         if PUSHES[fields.call] then tally.batches = tally.batches + 1 end
         tally.records = tally.records + taken
         add(minutes, math.floor(t / 60000), taken)
+        local pause_ms = t - (last or t - PAUSE_MS)
+        tally.busy_s, last = tally.busy_s + (pause_ms < PAUSE_MS and pause_ms / 1000 or 1), t
       end
     elseif event == "settle" and raw then
       count_outcomes(tally, raw)
@@ -64,13 +69,10 @@ local function watch(ledger, tally, minutes)
 end
 
 local function conclude(tally, minutes, limits)
-  for _, n in pairs(minutes) do
-    tally.busy_minutes = tally.busy_minutes + 1
-    tally.peak_per_minute = math.max(tally.peak_per_minute, n)
-  end
+  for _, n in pairs(minutes) do tally.peak_per_minute = math.max(tally.peak_per_minute, n) end
   local push = limits.push
   tally.ceiling_per_minute = push and math.floor(10 * 500 * push[1] * 60 / push[2]) or 0
-  if tally.busy_minutes > 0 then tally.records_per_minute = tally.records / tally.busy_minutes end
+  if tally.busy_s > 0 then tally.records_per_minute = tally.records * 60 / tally.busy_s end
   if push then tally.use_of_ceiling = tally.records_per_minute / tally.ceiling_per_minute end
 end
 
@@ -115,7 +117,7 @@ function M.run(options, fn, ...)
     return nil, err
   end
   local tally = { from = from, virtual_s = 0, requests = 0, mints = 0, rate_limited = 0, batches = 0, records = 0,
-    busy_minutes = 0, records_per_minute = 0, peak_per_minute = 0, ceiling_per_minute = 0, use_of_ceiling = 0, calls = {},
+    busy_s = 0, records_per_minute = 0, peak_per_minute = 0, ceiling_per_minute = 0, use_of_ceiling = 0, calls = {},
     statuses = {}, outcomes = {} }
   local minutes, account = {}, rules.accounts[1]
   watch(rules.ledger, tally, minutes)
@@ -152,7 +154,7 @@ local function thousands(n)
 end
 
 local function duration(s)
-  if s < 60 then return ("%.1f s"):format(s) end
+  if s < 59.95 then return ("%.1f s"):format(s) end
   local d, h, m = math.floor(s / 86400), math.floor(s / 3600) % 24, math.floor(s / 60) % 60
   local text = ("%02d:%02d:%02d"):format(h, m, math.floor(s) % 60)
   return d > 0 and ("%d d %s"):format(d, text) or text
@@ -177,9 +179,9 @@ function M.render(tally)
   line("virtual time", "%s", duration(tally.virtual_s))
   line("requests", "%s", thousands(tally.requests))
   line("records accepted", "%s in %s batches", thousands(tally.records), thousands(tally.batches))
-  if tally.busy_minutes > 0 then
-    line("records a minute", "%s in %s busy minutes, %s in the busiest", thousands(tally.records_per_minute),
-      thousands(tally.busy_minutes), thousands(tally.peak_per_minute))
+  if tally.busy_s > 0 then
+    line("records a minute", "%s over %s of sending, %s in the busiest minute", thousands(tally.records_per_minute),
+      duration(tally.busy_s), thousands(tally.peak_per_minute))
   end
   if tally.ceiling_per_minute > 0 then
     line("use of the ceiling", "%.1f %% of %s records a minute", tally.use_of_ceiling * 100, thousands(tally.ceiling_per_minute))

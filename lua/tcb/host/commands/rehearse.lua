@@ -5,7 +5,7 @@ local json = require "tcb.json"
 local native = require "tcb.host.native"
 local rehearsal = require "tcb.rehearsal"
 
-local ORDER = { "from", "virtual_s", "requests", "records", "batches", "busy_minutes", "records_per_minute", "peak_per_minute",
+local ORDER = { "from", "virtual_s", "requests", "records", "batches", "busy_s", "records_per_minute", "peak_per_minute",
   "ceiling_per_minute", "use_of_ceiling", "mints", "rate_limited", "calls", "statuses", "outcomes" }
 
 --- What `os.exit` raises inside the script: the rehearsal is to end, not the program.
