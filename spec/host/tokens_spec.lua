@@ -105,6 +105,58 @@ describe("tcb tokens, pause, resume", function()
     os.remove(script)
   end)
 
+  --- Runs a shell line with the account in its environment; fails when it takes longer than 10 s.
+  local function within(line)
+    local words = { "env" }
+    for name, value in pairs(env) do words[#words + 1] = name .. "=" .. tcb.quote(value) end
+    return tcb.shell(("%s timeout 10 sh -c %s"):format(table.concat(words, " "), tcb.quote(line)))
+  end
+
+  it("says so when its folder may not be written, and works without a store", function()
+    local bin, folder = dir .. ".bin", "lua5.4" .. luas.suffix .. "/tcb"         -- where anybody may read
+    local built = tcb.binary:gsub("[^/]*$", "")
+    os.execute(("mkdir -p %s %s/%s; chmod 711 %s; cp %s %s/tcb; cp %s/%s/sqlite.so %s/%s; chmod -R a+rX %s"):format(
+      dir, bin, folder, dir, tcb.binary, bin, built, folder, bin, folder, bin))
+    local r = within(("runuser -u nobody -- %s/tcb tokens"):format(bin))
+    assert.equal(1, r.code, r.err)
+    assert.truthy(r.err:find("cannot open '.-account%-%x+%.db': Permission denied"), r.err)
+    assert.truthy(r.err:find("--no-store", 1, true))
+    assert.equal(0, mints())
+  end)
+
+  it("says so when the disk is full, before a token is minted", function()
+    local r = within(([[unshare -m sh -c 'mkdir -p %s && mount -t tmpfs -o size=64k none %s || exit 99
+      head -c 70000 /dev/zero >%s/fill 2>/dev/null; %s labels; code=$?; rm %s/fill; %s labels --quiet >/dev/null && exit $code']]):format(
+      dir, dir, dir, tcb.binary, dir, tcb.binary))
+    assert.equal(1, r.code, r.err)
+    assert.truthy(r.err:find("the disk is full", 1, true), r.err)
+    assert.equal(1, mints())                               -- the one after there was room
+  end)
+
+  it("sets a damaged file aside, says so, and mints one at a time from then on", function()
+    run "labels"
+    os.execute(("for f in %s/account-*.db; do head -c 9000 /dev/urandom >$f; done"):format(dir))
+    local r = run("labels", "--json")
+    assert.equal(0, r.code, r.err)
+    assert.truthy(r.err:find("is damaged: set aside as '.-%.corrupt%-%d+T%d+Z'"), r.err)
+    assert.equal(2, mints())
+    r = run("labels", "--json")
+    assert.equal("", r.err)
+    assert.equal(2, mints())
+    assert.truthy(run("tokens").out:find("mint history lost: one mint at a time until", 1, true))
+  end)
+
+  it("leaves a newer file alone", function()
+    run "labels"
+    local db = assert(require("tcb.sqlite").open(tcb.shell("ls " .. dir .. "/*.db").out:match "%S+"))
+    db:exec "PRAGMA user_version=99"
+    db:close()
+    local r = run "labels"
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("newer tcb", 1, true), r.err)
+    assert.equal(1, mints())
+  end)
+
   it("says what is wrong with its state file, and with none", function()
     assert.equal(2, run("pause", "now").code)
     assert.equal(2, run("--sandbox", "pause").code)

@@ -36,9 +36,18 @@ function M.new(path)
   return setmetatable({ kind = "file", path = path, live = false }, File)
 end
 
+local function need_sqlite()
+  local ok, module = pcall(require, "tcb.sqlite")
+  if ok then return module end
+  return errors.fail("config", "the account's state file needs the module tcb.sqlite and SQLite (package libsqlite3-0)",
+    { remedy = "install them, or use --no-store (store = \"memory\")" })
+end
+
 local function open(self)
-  local sqlite = require "tcb.sqlite"
-  local db, err = sqlite.open(self.path, { parents = true, synchronous = "normal", busy_s = BUSY_S, version = FORM })
+  local sqlite, err = need_sqlite()
+  if not sqlite then return nil, err end
+  local db
+  db, err = sqlite.open(self.path, { parents = true, synchronous = "normal", busy_s = BUSY_S, version = FORM })
   if not db then return nil, err end
   local ok
   ok, err = db:exec(("CREATE TABLE IF NOT EXISTS state(id INTEGER PRIMARY KEY CHECK(id = 1), bytes BLOB NOT NULL);"
