@@ -115,9 +115,9 @@ describe("tcb tokens, pause, resume", function()
   it("says so when its folder may not be written, and works without a store", function()
     local bin, folder = dir .. ".bin", "lua5.4" .. luas.suffix .. "/tcb"         -- where anybody may read
     local built = tcb.binary:gsub("[^/]*$", "")
-    os.execute(("mkdir -p %s %s/%s; chmod 711 %s; cp %s %s/tcb; cp %s/%s/sqlite.so %s/%s; chmod -R a+rX %s"):format(
+    os.execute(("mkdir -p %s %s/%s; chmod 711 %s; cp %s %s; cp %s/%s/sqlite.so %s/%s; chmod -R a+rX %s"):format(
       dir, bin, folder, dir, tcb.binary, bin, built, folder, bin, folder, bin))
-    local r = within(("runuser -u nobody -- %s/tcb tokens"):format(bin))
+    local r = within(("runuser -u nobody -- %s/tcb%s tokens"):format(bin, luas.suffix))
     assert.equal(1, r.code, r.err)
     assert.truthy(r.err:find("cannot open '.-account%-%x+%.db': Permission denied"), r.err)
     assert.truthy(r.err:find("--no-store", 1, true))
@@ -126,8 +126,9 @@ describe("tcb tokens, pause, resume", function()
 
   it("says so when the disk is full, before a token is minted", function()
     local r = within(([[unshare -m sh -c 'mkdir -p %s && mount -t tmpfs -o size=64k none %s || exit 99
-      head -c 70000 /dev/zero >%s/fill 2>/dev/null; %s labels; code=$?; rm %s/fill; %s labels --quiet >/dev/null && exit $code']]):format(
-      dir, dir, dir, tcb.binary, dir, tcb.binary))
+      head -c 70000 /dev/zero >%s/fill 2>/dev/null
+      %s labels; code=$?; rm %s/fill; %s labels --quiet >/dev/null && exit $code']]):format(dir, dir, dir,
+      tcb.binary, dir, tcb.binary))
     assert.equal(1, r.code, r.err)
     assert.truthy(r.err:find("the disk is full", 1, true), r.err)
     assert.equal(1, mints())                               -- the one after there was room
