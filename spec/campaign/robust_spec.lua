@@ -151,7 +151,7 @@ strace -f -s 100 -o $D/trace -e trace=openat,pwrite64,fdatasync,sendto,write,wri
   it("tells a second process who holds the journal", function()
     local got = beside("--settle 0 --latency 20-40", [[
 $B push $C --journal $D/j.db $P >/dev/null & PID=$!
-while [ ! -s $D/j.db-lock ]; do sleep 0.01; done
+while [ "$(grep -c '"call":"push"' $D/ledger)" -lt 10 ]; do sleep 0.01; done
 $B push $C --journal $D/j.db $P >/dev/null; echo "exit $?"
 $B journal status $D/j.db --json >/dev/null; echo "exit $?"
 kill -9 $PID; wait $PID 2>/dev/null
