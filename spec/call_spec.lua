@@ -194,6 +194,28 @@ describe("call", function()
     assert.same({ "before 0", "after 200 true" }, order)
   end)
 
+  it("does not ask the state for each call that nothing limits, and sees within 0.2 s what others did to it", function()
+    local a = start(nil, { limits = "push=0" })
+    local asked, update = 0, a.caller.governor.update
+    a.caller.governor.update = function(...) asked = asked + 1 return update(...) end
+    assert(a.caller:request "labels")
+    local cold = asked
+    for _ = 1, 50 do
+      assert(a.caller:request "labels")
+      assert(a.caller:request("push", { body = a:push_body(), count = 1 }))
+    end
+    assert.equal(cold + 1, asked)
+    a.caller.governor.state:stop(core.clock.now())         -- as another process would
+    core.clock.advance(200001)
+    local _, err = a.caller:request("push", { body = a:push_body(), deadline_s = 1 })
+    assert.equal("rate", err.kind)
+    a.caller.governor.state:stop(nil)
+    a.rules.faults:add "labels:1:429"
+    assert(a.caller:request "labels")
+    assert.equal(1, a:count("labels", 429))
+    assert(a.caller.governor.state:status().tokens[1].paused_us > 0)
+  end)
+
   it("stops at its deadline, and says what it waited for", function()
     local a = start(nil, { limits = "push=1/60" })
     assert(a.caller:request("push", { body = a:push_body(1), count = 1 }))

@@ -17,6 +17,7 @@ local POLL_S = 0.2                     -- how often a waiting process looks at w
 local MINT_POLL_S = 0.05
 local MINT_HOLD_S = 40                 -- a mint's answer comes no later, or the next one's window is counted from there
 local PENDING_MAX = 64
+local LOOK_AGAIN_US = 200000           -- so soon a call without a limit notices what other processes did
 local POOL = 10                        -- tokens; the documents' figure for the account's ceiling
 
 local function limit_us(limit)
@@ -38,7 +39,7 @@ function M.new(options)
     state = state, store = options.store, mint = options.mint, tokens = options.tokens,
     mints = limits.mint and limits.mint.count or math.huge, hold_us = math.floor((options.hold_s or 15) * 1e6),
     buf = not options.store.live and core.buf() or nil, pending = {}, queues = {}, changed = task.event(),
-    mints_failed = 0, refusals = 0, secrets = {},
+    mints_failed = 0, refusals = 0, secrets = {}, refused = {}, unlimited = {},
   }, Governor)
 end
 
@@ -95,23 +96,26 @@ end
 --- The request's first byte left at `sent_us`.
 function Governor:sent(grant, sent_us)
   grant.sent_us = sent_us
-  if grant.class then later(self, { grant = grant, sent_us = sent_us }) end
+  if grant.slot ~= 0 then later(self, { grant = grant, sent_us = sent_us }) end
 end
 
 --- What became of a request: `status` (nil: no answer), `done_us`, `retry_after_s`. Without it the slot stays taken for as long
 -- as the service may count the request.
 function Governor:answered(grant, result)
-  local event = { grant = grant, sent_us = grant.sent_us, done_us = result.done_us or mono(), status = result.status or false,
-    retry_after_s = result.retry_after_s }
-  if grant.class or result.status == 429 then later(self, event) end
-  if result.status == 429 then
-    self:flush()
-    self.changed:pulse()
-  end
+  local refused = result.status == 429
+  if grant.slot == 0 and not refused and not self.refused[grant.n] then return end
+  self.refused[grant.n] = refused or nil                   -- the next good answer has to be noted, too
+  later(self, { grant = grant, sent_us = grant.sent_us, done_us = result.done_us or mono(), status = result.status or false,
+    retry_after_s = result.retry_after_s })
+  if not refused then return end
+  self.unlimited = {}
+  self:flush()
+  self.changed:pulse()
 end
 
 --- The service does not accept this token any more: it leaves the pool, for every process.
 function Governor:revoked(grant)
+  self.unlimited = {}
   local _, err = self:update(function(state) state:revoked(grant.n) return true end)
   if err then core.log.write("warn", "cannot drop a revoked token: " .. tostring(err)) end
   self.changed:pulse()
@@ -216,7 +220,17 @@ local function granted(self, class, token, token8, n, slot, minted_us)
     self.secrets[token8] = true
     core.log.secret(token)
   end
-  return { token = token, token8 = token8, n = n, slot = slot, minted_us = minted_us, class = class, taken_us = mono() }
+  local grant = { token = token, token8 = token8, n = n, slot = slot, minted_us = minted_us, class = class }
+  if slot == 0 then self.unlimited[class or "none"] = { until_us = mono() + LOOK_AGAIN_US, grant = grant } end
+  return grant
+end
+
+--- Where nothing limits a call, its token is good for a moment: the state need not be asked each time.
+local function at_hand(self, class)
+  local last = self.unlimited[class or "none"]
+  if not last or mono() >= last.until_us then return nil end
+  local g = last.grant
+  return { token = g.token, token8 = g.token8, n = g.n, slot = 0, minted_us = g.minted_us, class = class }
 end
 
 --- The first of its queue asks until it has its grant.
@@ -307,13 +321,16 @@ end
 ---@return tcb.Error? err rate (says when it is possible), store, or what the mint met
 function Governor:take(class, options)
   local o = options or {}
+  local grant = at_hand(self, class)
+  if grant then return grant end
   if not task.detaches then return wait_turn(self, class, o) end
   -- nginx drops a request's threads when its client goes away: whoever waits or mints for others does so in a thread that stays
   local queue = class and self.queues[class]
   if not queue or queue.n == 0 then
     local action, more, a, b, c, d, e = propose(self, class, o)
-    if action == "grant" then return granted(self, class, more, a, b, c, d, e) end
     if not action then return nil, more end
+    if more and more > 0 then grow(self, o, more) end
+    if action == "grant" then return granted(self, class, a, b, c, d, e) end
   end
   return task.detached(wait_turn, self, class, o)
 end
@@ -323,12 +340,14 @@ end
 function Governor:pause(stop)
   local at = stop and core.clock.now() or nil
   local ok, err = self:update(function(state) state:stop(at) return true end, true)
+  self.unlimited = {}
   self.changed:pulse()
   return ok, err
 end
 
 --- Drops all tokens and the mint history.
 function Governor:forget()
+  self.unlimited = {}
   return self:update(function(state) state:forget() return true end, true)
 end
 
