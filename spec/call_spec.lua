@@ -63,6 +63,25 @@ describe("call", function()
     assert.equal(1, a:count "token")
   end)
 
+  it("goes on when the one who mints for all is cancelled", function()
+    local a, good, bad = start{ latency = "1000-1000" }, 0, {}
+    task.run(function()
+      local tasks = {}
+      for i = 1, 4 do
+        tasks[i] = task.spawn(function()
+          local ok, res, err = pcall(a.caller.request, a.caller, "labels")
+          if ok and res then good = good + 1 else bad[#bad + 1] = ok and err or res end
+        end)
+      end
+      task.sleep(0.5)
+      task.cancel(tasks[1])
+    end)
+    assert.equal(3, good)
+    assert.equal(1, #bad)
+    assert.equal("cancelled", bad[1].kind)
+    assert.equal(2, a:count "token")
+  end)
+
   it("gives an error of kind rate that says when the next mint is possible", function()
     local a = start(nil, { tokens = 10 })
     for _ = 1, 10 do

@@ -60,6 +60,13 @@ function M.fail(kind, message, fields)
   return nil, M.new(all)
 end
 
+--- Another object with the same fields, for one more caller that meets the same error.
+function M.copy(err)
+  local other = {}
+  for k, v in pairs(err) do other[k] = v end
+  return setmetatable(other, Error)
+end
+
 --- Is `value` an error object of tcb?
 function M.is(value)
   return type(value) == "table" and getmetatable(value) == Error

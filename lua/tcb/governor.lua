@@ -18,6 +18,8 @@ local MINT_POLL_S = 0.05
 local MINT_HOLD_S = 40                 -- a mint's answer comes no later, or the next one's window is counted from there
 local PENDING_MAX = 64
 local LOOK_AGAIN_US = 200000           -- so soon a call without a limit notices what other processes did
+--- What another mint would meet again.
+local FINAL = { auth = true, forbidden = true, input = true, not_found = true, config = true }
 local POOL = 10                        -- tokens; the documents' figure for the account's ceiling
 
 local function limit_us(limit)
@@ -129,7 +131,7 @@ local function send_mint(self, n, pool)
   end }
   if not answer then
     times = times or {}
-    self.mints_failed, self.mint_error = self.mints_failed + 1, err
+    if err.kind ~= "cancelled" then self.mints_failed, self.mint_error = self.mints_failed + 1, err end
     update(self, function(state)
       state:mint_failed(n, nil, nil, times.sent_us, times.done_us or mono(), err.status, err.retry_after_s)
       return true
@@ -237,7 +239,7 @@ end
 local function ask(self, class, o, queue)
   local failures, refusals = self.mints_failed, o.refusals or self.refusals
   while true do
-    if self.refusals > refusals then return nil, self.refusal end
+    if self.refusals > refusals then return nil, errors.copy(self.refusal) end
     local action, more, a, b, c, d, e = propose(self, class, o, queue)
     if not action then return nil, more end
     local ok, err = true, nil
@@ -254,7 +256,7 @@ local function ask(self, class, o, queue)
         ok, err = send_mint(self, n, (terms(self, o)))
         if not ok and passes(err, self.mints_failed - failures) then
           ok = true                                        -- asked again when the pause that the failure brought is over
-        elseif not ok and not passes(err, 1) then
+        elseif not ok and FINAL[err.kind] then
           self.refusals, self.refusal = self.refusals + 1, err     -- all who wait now need not ask again
         end
       elseif err then
@@ -262,11 +264,11 @@ local function ask(self, class, o, queue)
       end
     elseif b == "budget" and not o.wait then
       ok, err = spent(a)
-    elseif b == "failed" and self.mint_error and not passes(self.mint_error, self.mints_failed - failures) then
-      ok, err = nil, self.mint_error
+    elseif b == "failed" and self.mints_failed > failures and not passes(self.mint_error, self.mints_failed - failures) then
+      ok, err = nil, errors.copy(self.mint_error)
     else
       ok, err = wait_for(self, a, b == "failed" and "pause" or "budget", o)
-      if not ok and b == "failed" and self.mint_error then err = self.mint_error end
+      if not ok and b == "failed" and self.mint_error then err = errors.copy(self.mint_error) end
     end
     if not ok then return nil, err end
   end

@@ -22,7 +22,8 @@ static int64_t mono_us(const governor_ud *u) { return tcb_clock_mono_us(&u->ctx-
 static tcb_gov_now host_now(const governor_ud *u) {      /* not shifted: every process of the host must agree */
   int64_t shift_ms = u->ctx->clock.is_virtual ? 0 : u->ctx->clock.shift_ms;
   tcb_gov_now now = { mono_us(u), tcb_clock_now_ms(&u->ctx->clock) - shift_ms, {0} };
-  memcpy(now.boot, u->boot, sizeof now.boot);
+  if (u->ctx->clock.is_virtual) memset(now.boot, 'v', sizeof now.boot);   /* its monotonic time is of another kind */
+  else memcpy(now.boot, u->boot, sizeof now.boot);
   return now;
 }
 

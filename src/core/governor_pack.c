@@ -6,7 +6,7 @@
 
 #define MAGIC "TCBG"
 #define HEADER 28                    /* magic, form, boot id, checksum of the rest */
-#define AHEAD_MAX (7200 * SECOND)    /* no instant of the state lies further ahead: a clock that went back must not stop anyone */
+#define AHEAD_MAX (7200 * SECOND)    /* and a window: no instant lies further ahead; a clock that went back must stop nobody */
 
 static uint32_t checksum(const char *bytes, size_t len) {   /* FNV-1a */
   uint32_t h = 2166136261u;
@@ -207,7 +207,8 @@ tcb_status tcb_gov_unpack(tcb_gov *g, const tcb_gov_now *now, const char *bytes,
   if (get32(bytes + 4) > TCB_GOV_FORM) return refuse(err, "newer", "the account's state was written by a newer tcb");
   if (checksum(bytes + HEADER, len - HEADER) != get32(bytes + HEADER - 4))
     return refuse(err, "damaged", "the account's state is damaged");
-  reader r = { .at = bytes + HEADER, .end = bytes + len, .last_us = now->mono_us + AHEAD_MAX };
+  int64_t window_us = gov_max(g->limits.mint.window_us, gov_max(g->limits.push.window_us, g->limits.personalise.window_us));
+  reader r = { .at = bytes + HEADER, .end = bytes + len, .last_us = now->mono_us + AHEAD_MAX + window_us };
   int64_t mono_us = get(&r), wall_ms = get(&r);
   int same_boot = memcmp(bytes + 8, now->boot, 16) == 0;
   if (!same_boot) r.shift_us = now->mono_us - mono_us - gov_max(0, now->wall_ms - wall_ms) * MS;

@@ -9,7 +9,7 @@ static const int64_t slack_base[TCB_LANES] = { 500 * MS, 10 * MS };
 #define SLACK_CALM (60 * SECOND)     /* without a 429: the slack halves */
 #define PAUSE_FIRST (250 * MS)
 #define PAUSE_MAX (8 * SECOND)
-#define RETRY_AFTER_MAX (3600 * SECOND)
+#define RETRY_AFTER_MAX (300 * SECOND)   /* a service that asks for more is asked again sooner */
 #define ROW_SPAN (1 * SECOND)        /* three refusals of different tokens within it pause the account */
 #define ROW_PAUSE (1 * SECOND)
 
