@@ -193,7 +193,7 @@ static void outcome(tcb_ctx *ctx, const tcb_buf *text, const tcb_shape *shape, c
   tcb_feed_result result;
   tcb_err err;
   out->len = 0;
-  if (tcb_reader_text(&reader, ctx, text->data, text->len, &err) != TCB_OK || tcb_feed_open(&feed, ctx, reader, shape, &err) != TCB_OK) abort();
+  if (tcb_reader_text(&reader, ctx, text->data, text->len, &err) != TCB_OK || tcb_feed_open(&feed, ctx, reader, TCB_FORMAT_CSV, shape, &err) != TCB_OK) abort();
   if (tcb_feed_path(feed, path, &err) != TCB_OK) abort();
   do {
     tcb_status status = tcb_feed_next(feed, NOW, 0, &result, &err);

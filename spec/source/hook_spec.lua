@@ -6,7 +6,7 @@ local NOW, LABEL, HEADER, row, file = rows.NOW, rows.LABEL, rows.HEADER, rows.ro
 
 local function open(lines, each, shape)
   local reader = assert(core.reader.decode(assert(core.reader.text(file(lines)))))
-  local feed = assert(feeds.open(reader, shape or {}, nil, "rows"))
+  local feed = assert(feeds.open(reader, shape or {}))
   feed:each(each)
   return feed
 end
@@ -130,7 +130,7 @@ describe("hook", function()
     for b in function() return feed:next(NOW) end do rest[#rest + 1] = b.body:string() feed:release(b) end
     feed:close()
     local reader = assert(core.reader.decode(assert(core.reader.text(file(lines)))))
-    feed = assert(feeds.open(reader, { batch = 2 }, first.checkpoint, "rows"))
+    feed = assert(feeds.open(reader, { batch = 2 }, { checkpoint = first.checkpoint }))
     feed:each(each)
     local again = {}
     for b in function() return feed:next(NOW) end do again[#again + 1] = b.body:string() feed:release(b) end

@@ -42,7 +42,7 @@ end
 function M.run(text, shape, opts)
   opts = opts or {}
   local reader = assert(core.reader.decode(assert(core.reader.text(text)), opts.encoding))
-  local feed, err = feeds.open(reader, shape or {}, opts.checkpoint, "rows")
+  local feed, err = feeds.open(reader, shape or {}, { checkpoint = opts.checkpoint, name = "rows", format = opts.format })
   if not feed then return nil, err end
   if opts.path then assert(feed:path(opts.path)) end
   local out = { records = {}, bodies = {}, batches = {}, faults = {}, excluded = 0 }

@@ -63,13 +63,16 @@ static void read_shape(lua_State *L, int arg, tcb_shape *shape) {
   read_texts(L, arg, "fill", shape->dialect, shape->fill);
 }
 
-/* (reader, shape {dialect, plus, batch, country, zone, label_optional, map = {field = column}, fill = {field = text}}) -> feed | nil, err.
-   Takes the reader over. */
+/* (reader, shape {format = "csv"|"ndjson", dialect, plus, batch, country, zone, label_optional, map = {field = column},
+   fill = {field = text}}) -> feed | nil, err. Takes the reader over. */
 static int feed_new(lua_State *L) {
   tcb_shape shape;
+  static const char *const formats[] = { "csv", "ndjson", NULL };
   luaL_checkudata(L, 1, L_READER);
   lua_settop(L, 2);
   read_shape(L, 2, &shape);
+  lua_getfield(L, 2, "format");
+  tcb_format format = lua_isnil(L, -1) ? TCB_FORMAT_CSV : (tcb_format)luaL_checkoption(L, -1, NULL, formats);
   feed_ud *u = l_newuserdata(L, sizeof *u);
   u->core = NULL;
   u->drain = TCB_DRAIN_START;
@@ -78,7 +81,7 @@ static int feed_new(lua_State *L) {
   lua_getfield(L, 2, "zone");
   l_setparent(L, -2);
   tcb_err err;
-  return tcb_feed_open(&u->core, l_ctx(L), l_takereader(L, 1), &shape, &err) == TCB_OK ? 1 : l_fail(L, &err);
+  return tcb_feed_open(&u->core, l_ctx(L), l_takereader(L, 1), format, &shape, &err) == TCB_OK ? 1 : l_fail(L, &err);
 }
 
 static int feed_start(lua_State *L) {                    /* () -> true | nil, "wait" | nil, err: reads the header */
@@ -236,6 +239,14 @@ static int feed_encoding(lua_State *L) {                 /* () -> the encoding a
   return 2;
 }
 
+static int feed_sync(lua_State *L) {                     /* () -> true | nil, err: makes durable what a kept input holds so far */
+  tcb_reader *r = tcb_feed_reader(l_checkfeed(L, 1));
+  tcb_err err;
+  if (r->sync && r->sync(r, &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int feed_hook(lua_State *L) {                     /* (on): every valid row comes as "row"; feed:put makes records of it */
   tcb_feed_hook(l_checkfeed(L, 1), lua_toboolean(L, 2));
   return 0;
@@ -342,7 +353,7 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 static const luaL_Reg methods[] = {
   {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint},
   {"resume", feed_resume}, {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook},
-  {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset},
+  {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset}, {"sync", feed_sync},
   {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };

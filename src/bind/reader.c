@@ -2,16 +2,10 @@
 #include "bind/reader.h"
 
 #include "bind/core_open.h"
+#include "bind/queue.h"
 #include "core/decode.h"
 #include "io/reader_file.h"
-
-reader_ud *l_newreader(lua_State *L) {
-  reader_ud *u = l_newuserdata(L, sizeof *u);
-  u->core = NULL;
-  luaL_getmetatable(L, L_READER);
-  lua_setmetatable(L, -2);
-  return u;
-}
+#include "io/reader_spool.h"
 
 static reader_ud *check_reader(lua_State *L, int arg) {
   reader_ud *u = luaL_checkudata(L, arg, L_READER);
@@ -19,11 +13,12 @@ static reader_ud *check_reader(lua_State *L, int arg) {
   return u;
 }
 
-tcb_reader *l_takereader(lua_State *L, int arg) {
-  reader_ud *u = check_reader(L, arg);
-  tcb_reader *core = u->core;
-  u->core = NULL;
-  return core;
+static void push_identity(lua_State *L, const tcb_file_identity *id) {
+  lua_createtable(L, 0, 4);
+  if (id->size >= 0) l_pushint64(L, id->size), lua_setfield(L, -2, "size");
+  l_pushint64(L, id->changed_ns / 1000), lua_setfield(L, -2, "changed_us");
+  l_pushint64(L, id->device), lua_setfield(L, -2, "device");
+  l_pushint64(L, id->inode), lua_setfield(L, -2, "inode");
 }
 
 /* (path; "-" = standard input) -> reader, identity {size? (none: a pipe), changed_us, device, inode} | nil, err */
@@ -34,12 +29,16 @@ static int reader_file(lua_State *L) {
   tcb_err err;
   if (tcb_reader_file(&u->core, l_ctx(L), path, &err) != TCB_OK) return l_fail(L, &err);
   tcb_reader_file_identity(u->core, &id);
-  lua_createtable(L, 0, 4);
-  if (id.size >= 0) l_pushint64(L, id.size), lua_setfield(L, -2, "size");
-  l_pushint64(L, id.changed_ns / 1000), lua_setfield(L, -2, "changed_us");
-  l_pushint64(L, id.device), lua_setfield(L, -2, "device");
-  l_pushint64(L, id.inode), lua_setfield(L, -2, "inode");
+  push_identity(L, &id);
   return 2;
+}
+
+static int reader_identity(lua_State *L) {               /* (path) -> identity | nil, err; opens nothing */
+  tcb_file_identity id;
+  tcb_err err;
+  if (tcb_file_identity_of(luaL_checkstring(L, 1), &id, &err) != TCB_OK) return l_fail(L, &err);
+  push_identity(L, &id);
+  return 1;
 }
 
 static int reader_text(lua_State *L) {                   /* (bytes) -> reader | nil, err */
@@ -59,6 +58,14 @@ static int reader_decode(lua_State *L) {
   reader_ud *u = l_newreader(L);
   tcb_err err;
   return tcb_decode_open(&u->core, l_ctx(L), l_takereader(L, 1), encoding, &err) == TCB_OK ? 1 : l_fail(L, &err);
+}
+
+static int reader_spool(lua_State *L) {                  /* (reader, path) -> reader that keeps in a file what it reads | nil, err */
+  const char *path = luaL_checkstring(L, 2);
+  check_reader(L, 1);
+  reader_ud *u = l_newreader(L);
+  tcb_err err;
+  return tcb_reader_spool(&u->core, l_ctx(L), l_takereader(L, 1), path, &err) == TCB_OK ? 1 : l_fail(L, &err);
 }
 
 static int reader_read(lua_State *L) {                   /* (bytes = 65536) -> string | nil, "end"|"wait" | nil, err */
@@ -101,11 +108,13 @@ static int reader_tostring(lua_State *L) {
 
 static const luaL_Reg methods[] = { {"read", reader_read}, {"seek", reader_seek}, {"close", reader_close}, {NULL, NULL} };
 static const luaL_Reg meta[] = { {"__gc", reader_close}, {"__close", reader_close}, {"__tostring", reader_tostring}, {NULL, NULL} };
-static const luaL_Reg functions[] = { {"file", reader_file}, {"text", reader_text}, {"decode", reader_decode}, {NULL, NULL} };
+static const luaL_Reg functions[] = { {"file", reader_file}, {"identity", reader_identity}, {"text", reader_text}, {"decode", reader_decode}, {"spool", reader_spool}, {"queue", l_queue_new},
+  {NULL, NULL} };
 
 void l_reader_register(lua_State *L) {                   /* module table on top, left on top */
   l_newclass(L, L_READER, methods, meta);
-  lua_createtable(L, 0, 3);
+  l_queue_register(L);
+  lua_createtable(L, 0, 5);
   l_setfuncs(L, functions);
   lua_setfield(L, -2, "reader");
 }

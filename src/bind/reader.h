@@ -12,8 +12,21 @@ typedef struct {
 } reader_ud;
 
 /* A new, empty reader userdata on the stack; the caller sets its core. */
-reader_ud *l_newreader(lua_State *L);
+static inline reader_ud *l_newreader(lua_State *L) {
+  reader_ud *u = l_newuserdata(L, sizeof *u);
+  u->core = NULL;
+  luaL_getmetatable(L, L_READER);
+  lua_setmetatable(L, -2);
+  return u;
+}
+
 /* Takes the reader out of the userdata at `arg`: it belongs to the caller now. Raises when it is closed or taken. */
-tcb_reader *l_takereader(lua_State *L, int arg);
+static inline tcb_reader *l_takereader(lua_State *L, int arg) {
+  reader_ud *u = luaL_checkudata(L, arg, L_READER);
+  luaL_argcheck(L, u->core != NULL, arg, "reader is closed or in use");
+  tcb_reader *core = u->core;
+  u->core = NULL;
+  return core;
+}
 
 #endif

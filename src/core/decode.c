@@ -32,7 +32,11 @@ const char *tcb_encoding_name(tcb_encoding encoding) {
 }
 
 tcb_encoding tcb_decode_encoding(const tcb_reader *r) {
-  return ((const decoder *)r)->encoding;
+  return r->encoding ? (tcb_encoding)r->encoding(r) : TCB_ENC_UTF8;
+}
+
+static int decode_encoding(const tcb_reader *r) {
+  return (int)((const decoder *)r)->encoding;
 }
 
 static size_t ascii_run(const char *s, size_t len) {
@@ -234,7 +238,7 @@ tcb_status tcb_decode_open(tcb_reader **out, tcb_ctx *ctx, tcb_reader *inner, tc
     return tcb_fail(err, TCB_E_MEMORY, "not enough memory to read the input");
   }
   memset(d, 0, offsetof(decoder, raw));                  /* the buffer stays untouched, and unused where nothing is converted */
-  d->face = (tcb_reader){ decode_read, decode_seek, decode_free, inner->fd };
+  d->face = (tcb_reader){ .read = decode_read, .seek = decode_seek, .free = decode_free, .encoding = decode_encoding, .fd = inner->fd };
   d->ctx = ctx;
   d->inner = inner;
   d->forced = encoding;

@@ -2,15 +2,15 @@
    path (core/rows.h); all others go the plain way here, which is the reference. */
 #include "core/feed_priv.h"
 
-#define BUFFERS 11
+#define BUFFERS 12
 static void buffers(tcb_feed *f, tcb_buf *all[BUFFERS]) {
   tcb_batch *b = &f->batch;
-  tcb_buf *list[BUFFERS] = { &f->header, &f->shape_text, &b->body, &b->spans, &b->hashes, &b->refused, &b->notes, &f->carry.records,
+  tcb_buf *list[BUFFERS] = { &f->header, &f->unescaped, &f->shape_text, &b->body, &b->spans, &b->hashes, &b->refused, &b->notes, &f->carry.records,
                              &f->carry.json, &f->carry_old.records, &f->carry_old.json };
   memcpy(all, list, sizeof list);
 }
 
-tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const tcb_shape *shape, tcb_err *err) {
+tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, tcb_format format, const tcb_shape *shape, tcb_err *err) {
   tcb_feed *f = tcb_calloc(ctx, sizeof *f);
   *out = NULL;
   if (f == NULL) {
@@ -19,6 +19,7 @@ tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const
   }
   f->ctx = ctx;
   f->reader = reader;
+  f->format = format;
   f->limit = INT64_MAX;
   f->build = tcb_rows_find(NULL);
   tcb_buf *all[BUFFERS];
@@ -44,7 +45,7 @@ void tcb_feed_free(tcb_feed *f) {
   tcb_reader_free(f->reader);
   tcb_free(f->ctx, f->block, f->block_bytes);
   tcb_free(f->ctx, f->cells, f->cells_cap * sizeof *f->cells);
-  tcb_free(f->ctx, f->names, f->columns * sizeof *f->names);
+  tcb_free(f->ctx, f->names, f->cells_cap * sizeof *f->names);
   tcb_free(f->ctx, f->exclude.slots, f->exclude.cap * sizeof *f->exclude.slots);
   tcb_free(f->ctx, f, sizeof *f);
 }
@@ -185,7 +186,8 @@ static tcb_status one_row(tcb_feed *f, tcb_err *err) {
   size_t len = (size_t)(f->in_end - f->in);
   int is_last = f->at_end;
   if (f->offset + (int64_t)len >= f->limit) len = (size_t)(f->limit - f->offset), is_last = 1;
-  if (!tcb_csv_next(f->delimiter, f->in, len, is_last, f->cells, f->cells_cap, &row)) return TCB_AGAIN;
+  int found = tcb_feed_split(f, f->in, len, is_last, &row, err);
+  if (found <= 0) return found < 0 ? TCB_E_MEMORY : TCB_AGAIN;
   tcb_status status = row.count > 0 ? examine(f, &row, err) : TCB_OK;
   if (status == TCB_OK && !f->is_row) advance(f, row.bytes, row.lines);
   return status;
@@ -224,13 +226,13 @@ tcb_dialect tcb_feed_dialect(const tcb_feed *f) {
 }
 
 tcb_status tcb_feed_cell(const tcb_feed *f, const char *name, size_t len, tcb_buf *scratch, tcb_text *out, tcb_err *err) {
-  int column = tcb_feed_column(f, name, len, NULL);
   *out = (tcb_text){ NULL, 0 };
-  if (column < 0) return TCB_OK;
-  const tcb_csv_cell *cell = &f->cells[column];
   scratch->len = 0;
-  tcb_status status = tcb_buf_reserve(scratch, (size_t)cell->len + 1, err);
-  if (status == TCB_OK) *out = tcb_csv_text(cell, scratch->data);
+  if (f->format == TCB_FORMAT_NDJSON) return tcb_feed_json_cell(f, name, len, scratch, out, err);
+  int column = tcb_feed_column(f, name, len, NULL);
+  if (column < 0) return TCB_OK;
+  tcb_status status = tcb_buf_reserve(scratch, (size_t)f->cells[column].len + 1, err);
+  if (status == TCB_OK) *out = tcb_csv_text(&f->cells[column], scratch->data);
   return status;
 }
 

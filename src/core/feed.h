@@ -44,8 +44,10 @@ typedef enum {
   TCB_FEED_END                      /* no record any more; the last refusals are in the batch */
 } tcb_feed_result;
 
+typedef enum { TCB_FORMAT_CSV, TCB_FORMAT_NDJSON } tcb_format;
+
 /* Takes over `reader` (also when this fails) and copies the shape, but for its zone, which must outlive the feed. */
-tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, const tcb_shape *shape, tcb_err *err);
+tcb_status tcb_feed_open(tcb_feed **out, tcb_ctx *ctx, tcb_reader *reader, tcb_format format, const tcb_shape *shape, tcb_err *err);
 void tcb_feed_free(tcb_feed *feed);
 /* Reads the header and finds the columns. TCB_AGAIN: a pipe has not given it yet. Done by tcb_feed_next where the caller has not. */
 tcb_status tcb_feed_start(tcb_feed *feed, tcb_err *err);
@@ -81,7 +83,7 @@ tcb_status tcb_feed_rebuild(tcb_feed *feed, const char *spans, size_t len, tcb_e
 /* Receivers that get nothing: numbers of up to 15 digits. */
 tcb_status tcb_feed_exclude(tcb_feed *feed, const char *digits, size_t len, tcb_err *err);
 
-/* The header as it stands in the input, with its line end; and the delimiter. Empty before tcb_feed_start. */
+/* The header as it stands in the input, with its line end; and the delimiter. Empty before tcb_feed_start, and for NDJSON. */
 tcb_text tcb_feed_header(const tcb_feed *feed);
 char tcb_feed_delimiter(const tcb_feed *feed);
 tcb_reader *tcb_feed_reader(const tcb_feed *feed);

@@ -133,6 +133,7 @@ tcb_status tcb_feed_start(tcb_feed *f, tcb_err *err) {
   tcb_csv_row row;
   if (f->is_started) return TCB_OK;
   if (f->line == 0) f->line = 1;
+  if (f->format == TCB_FORMAT_NDJSON) return tcb_feed_start_json(f, err);
   while (!find_header(f, &row)) {
     if (f->at_end) return tcb_fail(err, TCB_E_INPUT, "the input is empty");
     tcb_status status = tcb_feed_fill(f, err);
@@ -153,8 +154,13 @@ tcb_status tcb_feed_start(tcb_feed *f, tcb_err *err) {
   return TCB_OK;
 }
 
+int tcb_feed_split(tcb_feed *f, const char *p, size_t len, int is_last, tcb_csv_row *row, tcb_err *err) {
+  if (f->format == TCB_FORMAT_CSV) return tcb_csv_next(f->delimiter, p, len, is_last, f->cells, f->cells_cap, row);
+  return tcb_ndjson_next(p, len, is_last, tcb_feed_member, f, f->cells, f->columns, &f->unescaped, row, err);
+}
+
 tcb_text tcb_feed_header(const tcb_feed *f) {
-  return (tcb_text){ f->header.data, f->header.len };
+  return f->format == TCB_FORMAT_CSV ? (tcb_text){ f->header.data, f->header.len } : (tcb_text){ NULL, 0 };
 }
 
 char tcb_feed_delimiter(const tcb_feed *f) {

@@ -3,6 +3,7 @@
 #define TCB_FEED_PRIV_H
 
 #include "core/feed.h"
+#include "core/ndjson.h"
 #include "core/rows.h"
 
 #define TCB_PIECE (256 * 1024)        /* bytes of one read */
@@ -29,6 +30,7 @@ typedef struct { uint32_t at, len; int doubled; } tcb_name;        /* a column's
 struct tcb_feed {
   tcb_ctx *ctx;
   tcb_reader *reader;
+  tcb_format format;
   tcb_shape shape;
   tcb_buf shape_text;                 /* the shape's strings */
   tcb_plan plan;
@@ -40,7 +42,8 @@ struct tcb_feed {
   int64_t row_puts;
   char delimiter;
   size_t columns;
-  tcb_buf header;
+  tcb_buf header;                     /* of CSV; of NDJSON the names that are wanted */
+  tcb_buf unescaped;                  /* NDJSON: strings of the row at hand */
   tcb_name *names;                    /* of its columns */
   tcb_csv_cell *cells;                /* of the row at hand */
   size_t cells_cap;
@@ -71,6 +74,16 @@ int tcb_feed_is_excluded(const void *feed, const char digits[16]);
 
 /* Index of a header's column; -1: none. `ambiguous` (may be NULL) is set when two columns have the name. */
 int tcb_feed_column(const tcb_feed *f, const char *name, size_t len, int *ambiguous);
+
+/* The row at p: 1, 0 when more input is needed, -1 out of memory. */
+int tcb_feed_split(tcb_feed *f, const char *p, size_t len, int is_last, tcb_csv_row *row, tcb_err *err);
+
+/* feed_json.c */
+tcb_status tcb_feed_start_json(tcb_feed *f, tcb_err *err);
+/* A member of the row at hand, whatever its name; data NULL: it has none. */
+tcb_status tcb_feed_json_cell(const tcb_feed *f, const char *name, size_t len, tcb_buf *scratch, tcb_text *out, tcb_err *err);
+/* The cell of a member's name; -1: it is not wanted. */
+int tcb_feed_member(void *feed, const char *name, size_t len);
 
 /* feed_carry.c */
 tcb_status tcb_carry_add(tcb_feed *f, const tcb_taken *taken, const char *json, size_t len, tcb_err *err);

@@ -36,7 +36,7 @@ static void text_free(tcb_reader *r) {
 tcb_status tcb_reader_text(tcb_reader **out, tcb_ctx *ctx, const char *bytes, size_t len, tcb_err *err) {
   text_reader *t = tcb_malloc(ctx, sizeof *t + len);
   if (t == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for %zu bytes of input", len);
-  *t = (text_reader){ .face = { text_read, text_seek, text_free, -1 }, .ctx = ctx, .len = len };
+  *t = (text_reader){ .face = { .read = text_read, .seek = text_seek, .free = text_free, .fd = -1 }, .ctx = ctx, .len = len };
   memcpy(t->bytes, bytes, len);
   *out = &t->face;
   return TCB_OK;

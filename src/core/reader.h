@@ -13,6 +13,9 @@ struct tcb_reader {
   /* Goes to `offset` of the bytes that read gives. TCB_E_INPUT when the input cannot be read twice. */
   tcb_status (*seek)(tcb_reader *r, int64_t offset, tcb_err *err);
   void (*free)(tcb_reader *r);        /* with everything that it wraps */
+  /* Makes durable what was read so far, where it is kept in a file of ours; NULL: nothing is. */
+  tcb_status (*sync)(tcb_reader *r, tcb_err *err);
+  int (*encoding)(const tcb_reader *r);       /* a tcb_encoding (core/decode.h); NULL: it converts nothing */
   int fd;                             /* to wait on after TCB_AGAIN; -1: never says TCB_AGAIN */
 };
 

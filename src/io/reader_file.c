@@ -46,6 +46,19 @@ static void file_free(tcb_reader *r) {
   tcb_free(f->ctx, f, sizeof *f);
 }
 
+static tcb_file_identity identity_of(const struct stat *st) {
+  return (tcb_file_identity){ S_ISREG(st->st_mode) ? (int64_t)st->st_size : -1,
+                              (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec, (int64_t)st->st_dev, (int64_t)st->st_ino };
+}
+
+tcb_status tcb_file_identity_of(const char *path, tcb_file_identity *identity, tcb_err *err) {
+  struct stat st;
+  int result = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st);
+  if (result != 0) return tcb_fail(err, TCB_E_INPUT, "cannot open '%.100s': %s", path, strerror(errno));
+  *identity = identity_of(&st);
+  return TCB_OK;
+}
+
 tcb_status tcb_reader_file(tcb_reader **out, tcb_ctx *ctx, const char *path, tcb_err *err) {
   int is_stdin = strcmp(path, "-") == 0;
   int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -65,12 +78,11 @@ tcb_status tcb_reader_file(tcb_reader **out, tcb_ctx *ctx, const char *path, tcb
     return tcb_fail(err, TCB_E_MEMORY, "not enough memory to read '%.100s'", path);
   }
   int is_file = S_ISREG(st.st_mode);
-  f->face = (tcb_reader){ file_read, file_seek, file_free, is_file ? -1 : fd };
+  f->face = (tcb_reader){ .read = file_read, .seek = file_seek, .free = file_free, .fd = is_file ? -1 : fd };
   f->ctx = ctx;
   f->fd = fd;
   f->is_owned = !is_stdin;
-  f->identity = (tcb_file_identity){ is_file ? (int64_t)st.st_size : -1, (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-                                     (int64_t)st.st_dev, (int64_t)st.st_ino };
+  f->identity = identity_of(&st);
   strncpy(f->name, is_stdin ? "standard input" : path, sizeof f->name - 1);
   if (is_file) posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   *out = &f->face;

@@ -10,6 +10,8 @@ typedef struct {
   int64_t device, inode;
 } tcb_file_identity;
 
+/* What `path` is now, without opening it: a named pipe is left alone. */
+tcb_status tcb_file_identity_of(const char *path, tcb_file_identity *identity, tcb_err *err);
 /* Opens `path`; "-" is standard input. Pipes answer TCB_AGAIN where a read would block; files never do. */
 tcb_status tcb_reader_file(tcb_reader **out, tcb_ctx *ctx, const char *path, tcb_err *err);
 /* What the file was when it was opened. `r` must come from tcb_reader_file. */

@@ -91,25 +91,27 @@ local Feed = {}
 Feed.__index = Feed
 
 --- Opens a feed over a reader (core.reader). Does not block: a pipe's header may still be to come.
----@param reader userdata taken over, also when this fails
+---@param reader userdata taken over
 ---@param shape tcb.Shape
----@param checkpoint string?
----@param name string? of the input, for messages
+---@param o { checkpoint: string?, name: string?, format: "csv"|"ndjson"|nil, pull: (fun(): true?, tcb.Error?)? }? `pull` brings more
+---       input when there is none: it fills the queue that the reader reads
 ---@return tcb.Feed? feed
 ---@return tcb.Error? err
-function M.open(reader, shape, checkpoint, name)
+function M.open(reader, shape, o)
+  o = o or {}
   local made, err = M.shape(shape)
   if not made then return nil, err end
+  made.format = o.format
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, name = name, _each = nil, _row = nil,
-    dialect = made.dialect }, Feed)
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull,
+    name = o.name, dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
   elseif shape.exclude then ok, err = exclude(feed, shape.exclude, shape.country) if ok then err = nil end
   else err = nil end
-  if not err and checkpoint then ok, err = feed:resume(checkpoint) if ok then err = nil end end
+  if not err and o.checkpoint then ok, err = feed:resume(o.checkpoint) if ok then err = nil end end
   if err then
     feed:close()
     return nil, err
@@ -129,8 +131,9 @@ end
 function Feed:next(now, flush, pairs)
   local spare = table.remove(self._spare)
   local b, why, rest = self._core:next(now, flush, spare, pairs)
-  while why == "row" do
-    local ok, err = self:_hooked()
+  while why == "row" or (why == "wait" and self._pull) do
+    local ok, err
+    if why == "row" then ok, err = self:_hooked() else ok, err = self._pull() end
     if not ok then return nil, err end
     b, why, rest = self._core:next(now, flush, spare, pairs)
   end
@@ -197,12 +200,17 @@ function Feed:drain(now, wait)
     local sums, why = self._core:drain(now)
     self:_say()
     if sums or (why ~= "wait" and why ~= "more") then return sums, why end
-    if why == "wait" then wait(self._core:fd()) end
+    if why == "wait" and self._pull then
+      local ok, err = self._pull()
+      if not ok then return nil, err end
+    elseif why == "wait" then wait(self._core:fd()) end
   end
 end
 
 --- The encoding as far as it is known, and whether it is converted.
 function Feed:encoding() return self._core:encoding() end
+--- Makes durable what a kept input holds so far; to be called before anything that was read from it counts.
+function Feed:sync() return self._core:sync() end
 --- The header as it stands in the input, and the delimiter.
 function Feed:header() return self._core:header() end
 --- What is noted besides batches: every record read (for `pairs`), and all faults of a row instead of its first.
