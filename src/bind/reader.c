@@ -108,8 +108,10 @@ static int reader_tostring(lua_State *L) {
 
 static const luaL_Reg methods[] = { {"read", reader_read}, {"seek", reader_seek}, {"close", reader_close}, {NULL, NULL} };
 static const luaL_Reg meta[] = { {"__gc", reader_close}, {"__close", reader_close}, {"__tostring", reader_tostring}, {NULL, NULL} };
-static const luaL_Reg functions[] = { {"file", reader_file}, {"identity", reader_identity}, {"text", reader_text}, {"decode", reader_decode}, {"spool", reader_spool}, {"queue", l_queue_new},
-  {NULL, NULL} };
+static const luaL_Reg functions[] = {
+  {"file", reader_file}, {"identity", reader_identity}, {"text", reader_text}, {"decode", reader_decode}, {"spool", reader_spool},
+  {"queue", l_queue_new}, {NULL, NULL}
+};
 
 void l_reader_register(lua_State *L) {                   /* module table on top, left on top */
   l_newclass(L, L_READER, methods, meta);

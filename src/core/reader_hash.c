@@ -63,7 +63,7 @@ tcb_status tcb_reader_hashed(tcb_reader **out, tcb_passed **passed, tcb_ctx *ctx
   }
   *p = (tcb_passed){ .ctx = ctx, .refs = 2 };
   begin(p, 0);
-  *h = (hashed){ .face = { hashed_read, hashed_seek, hashed_free, inner->fd }, .ctx = ctx, .inner = inner, .passed = p };
+  *h = (hashed){ .face = { .read = hashed_read, .seek = hashed_seek, .free = hashed_free, .fd = inner->fd }, .ctx = ctx, .inner = inner, .passed = p };
   *out = &h->face;
   *passed = p;
   return TCB_OK;
