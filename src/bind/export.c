@@ -49,8 +49,13 @@ static tcb_status read_names(export_ud *u, tcb_err *err) {
   if (status != TCB_OK) return status;
   u->cells = tcb_malloc(ctx, row.count * sizeof *u->cells);
   u->names = tcb_malloc(ctx, row.count * sizeof *u->names);
-  u->options.columns = u->cells && u->names ? row.count : 0;
-  if (u->options.columns != row.count) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the header");
+  if (u->cells == NULL || u->names == NULL) {
+    tcb_free(ctx, u->cells, row.count * sizeof *u->cells);
+    tcb_free(ctx, u->names, row.count * sizeof *u->names);
+    u->cells = NULL, u->names = NULL;
+    return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the header");
+  }
+  u->options.columns = row.count;
   tcb_csv_next(u->options.delimiter, u->text.data, len, 1, u->cells, row.count, &row);
   char *scratch = u->text.data + len;
   for (size_t i = 0; i < row.count; i++) {
@@ -173,13 +178,15 @@ static int export_header(lua_State *L) {                 /* (buf) -> true | nil,
 static int export_step(lua_State *L) {
   export_ud *u = check_export(L, 1);
   tcb_buf *out = l_checkbuf(L, 2);
-  tcb_export_want want;
+  tcb_export_want want = { 0 };
   tcb_err err;
   tcb_status status = begin(L, u, &err);
   if (status == TCB_OK) status = tcb_export_step(u->core, out, &want, &err);
   if (status != TCB_OK && status != TCB_AGAIN && status != TCB_NOT_FOUND) return l_fail(L, &err);
   static const char *const names[] = { "more", "batch", "moved", "found" };
-  lua_pushstring(L, status == TCB_NOT_FOUND ? "end" : status == TCB_OK ? "more" : names[want.kind]);
+  const char *what = status == TCB_NOT_FOUND ? "end" : "more";
+  if (status == TCB_AGAIN) what = names[(unsigned)want.kind % 4];
+  lua_pushstring(L, what);
   if (status != TCB_AGAIN) return 1;
   if (want.seq) l_pushint(L, want.seq);
   else lua_pushnil(L);

@@ -6,13 +6,15 @@
 
 #define PORT "tcb.httpd.port"
 
+typedef struct { tcb_channel *channel; } port_ud;
+
 static tcb_channel *check_port(lua_State *L) {
-  return *(tcb_channel **)luaL_checkudata(L, 1, PORT);
+  return ((port_ud *)luaL_checkudata(L, 1, PORT))->channel;
 }
 
 void l_httpd_port_new(lua_State *L, tcb_channel *channel) {
-  tcb_channel **u = l_newuserdata(L, sizeof *u);
-  *u = channel;
+  port_ud *u = l_newuserdata(L, sizeof *u);
+  u->channel = channel;
   luaL_getmetatable(L, PORT);
   lua_setmetatable(L, -2);
 }

@@ -47,7 +47,7 @@ tcb_status tcb_body_keep(tcb_buf *body, const unsigned char *keep, size_t count,
   for (; (more = tcb_body_next(&r, &record)) == 1; i++) {
     if (i == count) return unreadable(err);
     if (to == NULL) to = body->data + (record.json.from - body->data);
-    if (!keep[i]) continue;
+    if (to == NULL || !keep[i]) continue;
     size_t len = (size_t)(record.json.to - record.json.from);
     if (to[-1] != '[') *to++ = ',';
     memmove(to, record.json.from, len);

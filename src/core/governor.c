@@ -82,9 +82,10 @@ int64_t tcb_gov_mints_left(const tcb_gov *g, int64_t now_us, int64_t reserve, in
   int64_t over = used + 1 + reserve - count;            /* so many must be free before the next one */
   for (int64_t i = 0; over > 0 && i < g->mints; i++) {
     int64_t earlier = 0;
-    for (int64_t k = 0; k < g->mints; k++)
-      earlier += g->mint[k].free_us > now_us && (g->mint[k].free_us < g->mint[i].free_us
-                 || (g->mint[k].free_us == g->mint[i].free_us && k < i));
+    for (int64_t k = 0; k < g->mints; k++) {
+      int64_t free_us = g->mint[k].free_us;
+      earlier += free_us > now_us && (free_us < g->mint[i].free_us || (free_us == g->mint[i].free_us && k < i));
+    }
     if (g->mint[i].free_us > now_us && earlier == over - 1) *next_us = gov_max(*next_us, g->mint[i].free_us);
   }
   if (over > used) *next_us = INT64_MAX / 2;             /* the reserve is the whole limit */

@@ -151,7 +151,7 @@ tcb_status tcb_settle_begin(tcb_settle *s, const char *hashes, size_t count, con
   s->masked_count = 0;
   s->counts = (tcb_settle_counts){ 0 };
   s->open_before = count_open(s);
-  tcb_notes_reader r = { notes, notes + notes_len };
+  tcb_notes_reader r = { notes, notes ? notes + notes_len : NULL };
   tcb_note note;
   int more = 0;
   while (notes && status == TCB_OK && (more = tcb_note_next(&r, &note)) == 1) {      /* what concerns the document alone starts afresh */

@@ -36,7 +36,7 @@ int tcb_spans_next(tcb_spans_reader *r, tcb_span *span);
 size_t tcb_varint_put(char *to, uint64_t n);
 /* Bytes read, 0 when `at` does not hold a whole one. */
 size_t tcb_varint_get(const char *at, const char *last, uint64_t *n);
-static inline uint64_t tcb_zigzag(int64_t n) { return ((uint64_t)n << 1) ^ (uint64_t)(n >> 63); }
+static inline uint64_t tcb_zigzag(int64_t n) { return ((uint64_t)n << 1) ^ (n < 0 ? UINT64_MAX : 0); }
 static inline int64_t tcb_unzigzag(uint64_t n) { return (int64_t)(n >> 1) ^ -(int64_t)(n & 1); }
 
 #endif

@@ -28,7 +28,7 @@ local function print_candidates(list, width)
     widest = math.max(widest, #lines[i])
   end
   io.stdout:write "\n"
-  local per_row = math.max(1, list[1].note and 1 or width // (widest + 2))
+  local per_row = math.max(1, list[1].note and 1 or math.floor(width / (widest + 2)))
   for i, line in ipairs(lines) do
     io.stdout:write(line, (i % per_row == 0 or i == #lines) and "\n" or (" "):rep(widest + 2 - #line))
   end

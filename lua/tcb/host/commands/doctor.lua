@@ -12,7 +12,7 @@ local function http_date(text)
   local day, name, year, h, m, s = (text or ""):match "^%a+, (%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT$"
   local month = name and ("JanFebMarAprMayJunJulAugSepOctNovDec"):find(name, 1, true)
   if not month then return nil end
-  return core.instant.parse(("%s-%02d-%02dT%s:%s:%sZ"):format(year, (month + 2) // 3, day, h, m, s))
+  return core.instant.parse(("%s-%02d-%02dT%s:%s:%sZ"):format(year, math.floor((month + 2) / 3), day, h, m, s))
 end
 
 local CHECKS = {}
