@@ -236,6 +236,11 @@ static int engine_timeout(lua_State *L) {                /* () -> seconds after 
   return 1;
 }
 
+static int engine_rouse(lua_State *L) {                  /* (on): keeps the descriptor readable */
+  tcb_engine_rouse(check_engine(L, 1), lua_toboolean(L, 2));
+  return 0;
+}
+
 static int engine_active(lua_State *L) {                 /* () -> requests that have not ended */
   l_pushint(L, tcb_engine_active(check_engine(L, 1)));
   return 1;
@@ -264,7 +269,7 @@ static int engine_tostring(lua_State *L) {
 
 static const luaL_Reg methods[] = {
   {"start", engine_start}, {"step", engine_step}, {"done", engine_done}, {"sent", engine_sent}, {"take", engine_take},
-  {"cancel", engine_cancel}, {"fd", engine_fd}, {"timeout", engine_timeout}, {"active", engine_active}, {"close", engine_close},
+  {"cancel", engine_cancel}, {"fd", engine_fd}, {"timeout", engine_timeout}, {"rouse", engine_rouse}, {"active", engine_active}, {"close", engine_close},
   {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", engine_close}, {"__close", engine_close}, {"__tostring", engine_tostring}, {NULL, NULL} };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ typedef struct {                    /* ids in the order in which something happe
 struct tcb_engine {
   tcb_ctx *ctx;
   CURLM *multi;
-  int epoll;
+  int epoll, bell;                  /* bell: an eventfd, made when first rung; -1 before */
   int64_t timer_at_us;              /* when libcurl wants a step; -1: never. On the engine's own real clock */
   struct slot { tcb_transfer *t; int free; } *slots;   /* free: a stack of slot numbers, slots[0..free_count) */
   int slot_count, slot_cap, free_count, active;
@@ -84,7 +85,7 @@ tcb_status tcb_engine_open(tcb_engine **out, tcb_ctx *ctx, tcb_err *err) {
   tcb_engine *e = tcb_calloc(ctx, sizeof *e);
   if (e == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the HTTP engine");
   e->ctx = ctx;
-  e->timer_at_us = -1;
+  e->timer_at_us = e->bell = -1;
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
   e->multi = curl_multi_init();
   if (e->epoll < 0 || e->multi == NULL) {
@@ -111,6 +112,7 @@ void tcb_engine_close(tcb_engine *e) {
   }
   if (e->multi) curl_multi_cleanup(e->multi);
   if (e->epoll >= 0) close(e->epoll);
+  if (e->bell >= 0) close(e->bell);
   tcb_free(e->ctx, e->slots, (size_t)e->slot_cap * sizeof *e->slots);
   tcb_free(e->ctx, e->done.ids, e->done.size * sizeof *e->done.ids);
   tcb_free(e->ctx, e->sent.ids, e->sent.size * sizeof *e->sent.ids);
@@ -228,6 +230,7 @@ tcb_status tcb_engine_step(tcb_engine *e, int64_t timeout_us, tcb_err *err) {
   if (want_us >= 0 && (timeout_us < 0 || want_us < timeout_us)) timeout_us = want_us;
   int n = wait_events(e, events, timeout_us);
   for (int i = 0; i < n && code == CURLM_OK; i++) {
+    if (events[i].data.fd == e->bell) continue;
     int flags = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0)
               | (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
     code = curl_multi_socket_action(e->multi, events[i].data.fd, flags, &running);
@@ -292,6 +295,18 @@ int64_t tcb_engine_timeout_us(const tcb_engine *e) {
   if (e->timer_at_us < 0) return -1;
   int64_t left = e->timer_at_us - real_us();
   return left > 0 ? left : 0;
+}
+
+void tcb_engine_rouse(tcb_engine *e, int on) {
+  uint64_t one = 1;
+  if (e->bell < 0) {
+    struct epoll_event ev = { .events = EPOLLIN };
+    if (!on) return;
+    ev.data.fd = e->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (e->bell >= 0) epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->bell, &ev);
+  }
+  ssize_t done = on ? write(e->bell, &one, sizeof one) : read(e->bell, &one, sizeof one);
+  (void)done;                       /* full or empty already: as wanted */
 }
 
 int tcb_engine_active(const tcb_engine *e) {

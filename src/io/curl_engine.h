@@ -55,6 +55,8 @@ int tcb_engine_cancel(tcb_engine *e, int64_t id);
 /* For foreign loops: readable when a step has something to do; and the time after which it wants one (-1: none). */
 int tcb_engine_fd(const tcb_engine *e);
 int64_t tcb_engine_timeout_us(const tcb_engine *e);
+/* Keeps the descriptor readable while `on`: for what is ready but has nothing to do with sockets. Costs a system call a change. */
+void tcb_engine_rouse(tcb_engine *e, int on);
 /* Transfers that have not ended. */
 int tcb_engine_active(const tcb_engine *e);
 

@@ -112,6 +112,11 @@ function M.fd()
   return engine:fd()
 end
 
+--- Keeps that descriptor readable while `on`.
+function M.rouse(on)
+  if engine then engine:rouse(on) end
+end
+
 M.timeout, M.step, M.poller = poller.timeout, poller.step, poller
 
 --- Ends all requests and closes all connections; the next request opens the engine again.

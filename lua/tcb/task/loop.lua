@@ -15,6 +15,8 @@ local PARKED = {}
 local LEVEL_MAX = 16
 --- A sleep ends after this at the latest and looks at the clock again: the machine may have been suspended.
 local SLEEP_MAX_S = 60
+--- A foreign loop gets its turn again after so many of ours, also when tasks never stop running.
+local STEP_ROUNDS_MAX = 1000
 --- On a virtual clock, while bytes of real sockets are on their way: time stands still for steps of this length.
 local BUSY_STEP_S = 0.05
 
@@ -23,6 +25,8 @@ local ready, head, tail = {}, 1, 0  -- what can run: ready[head..tail]
 local timers = heap.new()
 local idle = {}                     -- functions for the moment when nothing can run
 local pollers = {}
+local turning                       -- the waiter for whose sake a coroutine of the host turns the loop now
+local roused = 0
 local host                          -- a program whose own loop must go on: see use_host
 
 --- Called before state that tasks share is touched; a host may have to do something about it. Nothing here.
@@ -38,12 +42,22 @@ function M.make_ready(task)
 end
 local make_ready = M.make_ready
 
+--- Coroutines of the host that sleep although what they wait for has come: the host must wake them.
+local function rouse(change)
+  roused = roused + change
+  if host and host.rouse and (roused == 0 or change > 0) then host.rouse(roused > 0) end
+end
+
 --- Ends the wait of `waiter` with `why` (default true). False when it had ended already.
 function M.wake(waiter, why)
   if waiter.done then return false end
   waiter.done, waiter.why = true, why == nil and true or why
   if waiter.at then timers:remove(waiter) end
   if waiter.task then make_ready(waiter.task) end
+  if waiter.foreign and waiter ~= turning then
+    waiter.woken_asleep = true
+    rouse(1)
+  end
   return true
 end
 local wake = M.wake
@@ -150,7 +164,11 @@ local function pass_time()
     if first then left = math.min(left, math.max(0, (first.due - mono()) / 1e6)) end
     if host and not host.may_block() then
       if #pollers > 0 then poll(0) end
-      if tail < head then host.sleep(left) end
+      local mine = turning
+      if tail < head and not mine.done then
+        host.sleep(math.min(left, M.timeout() or left))
+        turning = mine                                       -- other coroutines of the host have turned the loop meanwhile
+      end
     else
       poll(left)
     end
@@ -158,9 +176,9 @@ local function pass_time()
   return fire_due()
 end
 
---- One turn: what can run runs once; when nothing can, the idle functions; when there are none, time passes.
-local function turn()
-  if fire_due() then return end
+--- What can run runs once; when nothing can, the idle functions. False when there was nothing to do.
+local function work()
+  if fire_due() then return true end
   local n = tail - head + 1
   if n > 0 and (not current or current.level <= LEVEL_MAX) then
     for _ = 1, n do
@@ -171,24 +189,42 @@ local function turn()
       resume(task)
     end
     if tail < head then head, tail = 1, 0 elseif #pollers > 0 then poll(0) end
+    return true
   elseif n <= 0 and #idle > 0 then
     local now = idle
     idle = {}
     for i = 1, #now do now[i]() end
-  elseif n > 0 and not timers[1] and not watched() and not host then
-    error("tcb: too many generators or callbacks wait inside each other", 0)
-  else
-    pass_time()
+    return true
   end
+  return false
+end
+
+--- One turn: work, or time passes.
+local function turn()
+  if work() then return end
+  if tail >= head and not timers[1] and not watched() and not host then
+    error("tcb: too many generators or callbacks wait inside each other", 0)
+  end
+  pass_time()
 end
 
 local function until_done(waiter)
-  while not waiter.done do turn() end
+  while not waiter.done do
+    turning = waiter
+    turn()
+  end
 end
 
 --- Waits for `waiter` by running turns: for the main thread and for coroutines that are not ours.
 function block(waiter)
+  local outer = turning
+  waiter.foreign = host ~= nil and not host.may_block()
   local ok, err = pcall(until_done, waiter)
+  if waiter.foreign then
+    if waiter.woken_asleep then rouse(-1) end
+  else
+    turning = outer
+  end
   if ok then return end
   if waiter.at then timers:remove(waiter) end
   waiter.done = true
@@ -203,9 +239,28 @@ function M.pass()
   if me and running() == me.co and isyieldable() then
     make_ready(me)
     yield(PARKED)
-  else
-    turn()
+  elseif not work() and #pollers > 0 then
+    poll(0)
   end
+end
+
+--- For a foreign loop: does all that can be done now, and returns without waiting.
+function M.step()
+  if current then error("tcb.loop.step is for the program's own loop, not for a task", 2) end
+  if #pollers > 0 then poll(0) end
+  local rounds = 0
+  while work() and rounds < STEP_ROUNDS_MAX do rounds = rounds + 1 end
+end
+
+--- For a foreign loop: seconds until a step is wanted at the latest; nil when nothing is waited for.
+function M.timeout()
+  if tail >= head or #idle > 0 then return 0 end
+  local least = timers[1] and math.max(0, (timers[1].due - mono()) / 1e6)
+  for i = 1, #pollers do
+    local most = pollers[i].timeout and pollers[i].timeout()
+    if most and (not least or most < least) then least = most end
+  end
+  return least
 end
 
 --- `fn()` runs once, outside any task, when no task can run and before time passes. It must not wait.
