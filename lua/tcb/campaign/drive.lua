@@ -157,7 +157,10 @@ function Drive:note_input(feed)
   local note_counts = j.before_commit
   j.before_commit = function()
     if note_counts then note_counts() end
-    local read = before .. feed:consumed()
+    local ok, err = feed:sync()                           -- what was kept of a pipe is durable before the batches made of it
+    if not ok then return err end
+    local consumed = feed:consumed()
+    local read = consumed and before .. consumed
     if read ~= noted then
       noted = read
       j:set{ ["input.read"] = read }

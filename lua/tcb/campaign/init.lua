@@ -25,7 +25,7 @@ Campaign.__name = "tcb.campaign"
 
 ---@class tcb.CampaignOptions
 ---@field client tcb.Client? needed by push and reconcile
----@field source table|string? tcb.csv(...), tcb.ndjson(...), tcb.iterator(...) or a CSV file's path
+---@field source table|string? tcb.csv(...), tcb.ndjson(...), tcb.records(...) or a CSV file's path
 ---@field journal string? path; default the source's path with `.tcb.db`
 ---@field label string? id or name of a dynamic label, for rows without one
 ---@field caller string? for rows without one
@@ -93,6 +93,7 @@ end
 function Campaign:_open(what, create)
   local j, err = journal.open(self.journal, { create = create, what = what })
   if not j then return nil, err end
+  if self.source and self.source.keep then self.source:keep(setup.kept_path(self.journal)) end
   local ok
   ok, err = setup.check(self, j, create)
   if ok then return j end

@@ -95,7 +95,8 @@ end
 --- Makes durable what was written. Does not wait for tasks; blocks for one fdatasync.
 function Journal:commit()
   if not self._dirty then return self._failed == nil, self._failed end
-  if self.before_commit then self.before_commit() end
+  local failed = self.before_commit and self.before_commit()
+  if failed then self:_fail(failed) end
   if self._failed then return nil, self._failed end
   self._dirty = false
   local ok, err = self.db:commit()

@@ -69,6 +69,7 @@ end
 
 local function check_input(self, j)
   if not self.source or not self.source.identity then return true end
+  if self.source.is_file and not self.source:is_file() then return true end       -- kept as it came: the reader compares
   local now, err = self.source:identity()
   if not now then return nil, err end
   local size, changed = j.header["input.size"], j.header["input.changed_us"]
@@ -127,11 +128,19 @@ function M.stored(self, j)
   return j.header.shape and json.decode(j.header.shape) or M.shape(self, j)
 end
 
---- The source where the journal last saw it; nil when it has no path.
+--- Where input is kept that cannot be read again, a pipe's or a program's.
+function M.kept_path(journal_path) return journal_path .. ".input" end
+
+--- The source where the journal last saw it, or what was kept of it; nil when neither is known.
 function M.stored_source(j)
   local path, kind = j.header["input.path"], j.header.source
-  if not path or path == "-" then return nil end
-  return require("tcb.source." .. (kind or "csv")).new(path)
+  if path and path ~= "-" then return require("tcb.source." .. (kind or "csv")).new(path) end
+  local file = j.path and io.open(M.kept_path(j.path), "rb")
+  if not file then return nil end
+  file:close()
+  local source = require("tcb.source." .. (kind or "csv")).new(path or {})
+  source:keep(M.kept_path(j.path))
+  return source
 end
 
 --- What an interrupted push has not read yet: { waiting, refused, dropped }; nil when all was read, or the input is not there.

@@ -105,7 +105,7 @@ function M.open(reader, shape, o)
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull,
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull, _closed = false,
     name = o.name, dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
@@ -210,7 +210,7 @@ end
 --- The encoding as far as it is known, and whether it is converted.
 function Feed:encoding() return self._core:encoding() end
 --- Makes durable what a kept input holds so far; to be called before anything that was read from it counts.
-function Feed:sync() return self._core:sync() end
+function Feed:sync() return self._closed or self._core:sync() end
 --- The header as it stands in the input, and the delimiter.
 function Feed:header() return self._core:header() end
 --- What is noted besides batches: every record read (for `pairs`), and all faults of a row instead of its first.
@@ -233,6 +233,9 @@ function Feed:fraction()
   local fraction = size and size > 0 and self._core:offset() / size
   return fraction and fraction <= 1 and fraction or nil
 end
-function Feed:close() self._core:close() end
+function Feed:close()
+  self._closed = true
+  self._core:close()
+end
 
 return M
