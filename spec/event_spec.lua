@@ -82,6 +82,29 @@ describe("event.new", function()
     assert.same({}, e.answers)
   end)
 
+  it("reads whatever the receiver has taken: what was acknowledged is never undeliverable", function()
+    local half = assert(event.new '{"event_id":"x","a":"\\ud83d \\udE00 \\ud83d\\ude00 \\\\ud83d \\u0041"}')
+    assert.equal("\239\191\189 \239\191\189 \240\159\152\128 \\ud83d A", half.raw.a)
+    local seeds = { events.cmb "e-1", events.feedback "e-2", events.cmb("e-3", events.NOT_INTERESTED),
+      '{"event_id":"d","a":' .. ("["):rep(62) .. ("]"):rep(62) .. ',"n":[1e3,-0.5,1e999,123456789012345678901234567890]}' }
+    local bits = { '"', "\\", "{", "}", "[", "]", ",", ":", "\\ud800", "\\u0000", "\0", "\255", "1e9999", "null", "9", "\n", "é" }
+    math.randomseed(7)
+    local taken = 0
+    for _ = 1, 6000 do
+      local text = seeds[math.random(#seeds)]
+      for _ = 1, math.random(3) do
+        local at, cut = math.random(#text), math.random(0, 3)
+        text = text:sub(1, at) .. (math.random() < 0.7 and bits[math.random(#bits)] or "") .. text:sub(at + 1 + cut)
+      end
+      if core.event_head(text) then
+        taken = taken + 1
+        local e, err = event.new(text)
+        assert.is_truthy(e, tostring(err) .. "\n" .. text)
+      end
+    end
+    assert.is_true(taken > 300, taken)
+  end)
+
   it("refuses what is no event", function()
     for _, bad in ipairs { "", "nonsense", "[]", '"x"', "{}", '{"event_id":""}', '{"event_id":null}', '{"event_id":{}}', '{"event_id":"x"', '{"event_id":"x"}x',
       '{"event_id":"\255\254"}', '{"event_id":"' .. ("x"):rep(300) .. '"}', '{"event_id":"x","a":' .. ("["):rep(100) .. ("]"):rep(100) .. "}" } do

@@ -211,6 +211,26 @@ describe("inbox", function()
       assert.equal("config", err.kind)
     end)
 
+    it("is closed while a handler runs: the event waits again", function()
+      box:put { events.cmb "a" }
+      local r, ended = nil, 0
+      r = new_runner { on = { other = function()
+        task.sleep(5)
+        ended = ended + 1
+      end } }
+      task.run(function()
+        local running = task.spawn(function() r:run() end)
+        task.sleep(1)
+        r:close()
+        box:close()
+        running:wait()
+        task.sleep(10)
+      end)
+      assert.equal(1, ended)
+      box = assert(inbox.open(path))
+      assert.equal("waiting", box:get "a".state)
+    end)
+
     it("stops after the handlers that run, and leaves the rest", function()
       box:put { events.cmb "a", events.cmb "b" }
       local r, ended = nil, 0

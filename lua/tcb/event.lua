@@ -50,6 +50,23 @@ local function digits(value)
   return t and (core.phone.parse(t)) or nil
 end
 
+--- JSON allows half of a surrogate pair, which is no character and which decoders refuse: it becomes U+FFFD.
+local function mend(body)
+  local out, at = {}, 1
+  while true do
+    local s = body:find("\\", at, true)
+    if not s then break end
+    local unit = tonumber(body:match("^u(%x%x%x%x)", s + 1) or "", 16)
+    local stop = unit and s + 5 or s + 1
+    local is_pair = unit and unit >= 0xD800 and unit < 0xDC00 and body:find("^\\u[dD][c-fC-F]%x%x", s + 6)
+    if is_pair then stop = s + 11 end
+    local is_half = unit and unit >= 0xD800 and unit < 0xE000 and not is_pair
+    out[#out + 1] = is_half and body:sub(at, s - 1) .. "\\ufffd" or body:sub(at, stop)
+    at = stop + 1
+  end
+  return table.concat(out) .. body:sub(at)
+end
+
 local function payload_of(raw)
   local known = raw.event_type == "cmb" and raw.cmb_payload or raw.event_type == "user_feedback" and raw.survey_payload
   if type(known) == "table" then return known end
@@ -93,6 +110,7 @@ function M.new(body, known)
   local id, kind, number = core.event_head(body)
   if not id then return nil, kind end
   local raw, err = json.decode(body, { nulls = true })
+  if not raw then raw, err = json.decode(mend(body), { nulls = true }) end
   if not raw then return nil, err end
   local p = payload_of(raw)
   local event = setmetatable({

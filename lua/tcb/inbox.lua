@@ -81,8 +81,8 @@ function M.open(path, options)
   if type(keep_days) ~= "number" or keep_days < M.REMEMBER_DAYS then
     error("tcb.inbox: keep_days is a number of days, at least " .. M.REMEMBER_DAYS, 2)
   end
-  local db, err = require "tcb.sqlite".open(path, { create = options.create ~= false and not options.readonly, parents = not options.readonly,
-    readonly = options.readonly, synchronous = options.synchronous or "full", version = VERSION })
+  local db, err = require "tcb.sqlite".open(path, { create = options.create ~= false and not options.readonly,
+    parents = not options.readonly, readonly = options.readonly, synchronous = options.synchronous or "full", version = VERSION })
   if not db then return nil, err end
   local ok
   ok, err = prepare(db)
@@ -160,8 +160,8 @@ end
 local COLUMNS = "seq, id, type, number, created_at, received_at, state, attempts, due_at, ended_at, error, body"
 
 local function from_row(row)
-  return { seq = row[1], id = row[2], type = row[3], number = row[4] ~= "" and row[4] or nil, created_at = row[5] ~= 0 and row[5] or nil,
-    received_at = row[6], state = M.STATES[row[7]], attempts = row[8], due_at = row[9], ended_at = row[10], error = row[11],
+  return { seq = row[1], id = row[2], type = row[3], number = row[4] ~= "" and row[4] or nil,
+    created_at = row[5] ~= 0 and row[5] or nil, received_at = row[6], state = M.STATES[row[7]], attempts = row[8], due_at = row[9], ended_at = row[10], error = row[11],
     body = row[12] }
 end
 
@@ -177,7 +177,9 @@ function Inbox:get(id)
 end
 
 local FILTERS = {
-  state = function(v) return "state = ?", NUMBERS[v] or error("tcb.inbox: state is waiting, done or dead, not '" .. tostring(v) .. "'", 0) end,
+  state = function(v)
+    return "state = ?", NUMBERS[v] or error("tcb.inbox: state is waiting, done or dead, not '" .. tostring(v) .. "'", 0)
+  end,
   type = function(v) return "type = ?", v end,
   number = function(v) return "number = ?", v end,
   number_ends = function(v) return "number LIKE '%' || ?", v end,

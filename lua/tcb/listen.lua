@@ -32,8 +32,8 @@ local KEY_MIN = 12
 ---@field read_timeout_s number? for one whole request, default 10
 ---@field max_connections integer? default 512
 ---@field commit_max integer? most events that share one commit, default 512
-local OPTIONS = { port = "number", host = "string", path = "string", key = "string", key_file = "string", cert = "string", tls_key = "string",
-  socket = "string", socket_mode = "number", inbox = "string", on = "table", workers = "number", attempts = "number", backoff_s = "table",
+local OPTIONS = { port = "number", host = "string", path = "string", key = "string", key_file = "string", cert = "string",
+  tls_key = "string", socket = "string", socket_mode = "number", inbox = "string", on = "table", workers = "number", attempts = "number", backoff_s = "table",
   keep_days = "number", max_body_bytes = "number", idle_timeout_s = "number", read_timeout_s = "number", max_connections = "number",
   commit_max = "number" }
 
@@ -140,7 +140,8 @@ end
 function M.new(options)
   if type(options) ~= "table" then error("tcb.listen: a table of options is expected", 2) end
   check(options)
-  local refused = hosts.refuse("a listener", "run `tcb listen --socket PATH` beside it; nginx hands events over to it with tcb.nginx_inbox")
+  local refused = hosts.refuse("a listener",
+    "run `tcb listen --socket PATH` beside it; nginx hands events over to it with tcb.nginx_inbox")
   if refused then return nil, refused end
   local given = {}
   for k, v in pairs(options) do given[k] = v end
@@ -150,7 +151,8 @@ function M.new(options)
   local box
   box, err = inbox.open(given.inbox, { keep_days = given.keep_days })
   if not box then return nil, err end
-  local self = setmetatable({ inbox = box, url = nil, port = nil, runner = nil, thread = nil, stopped = task.event(), failure = nil }, Listener)
+  local self = setmetatable({ inbox = box, url = nil, port = nil, runner = nil, thread = nil, stopped = task.event(),
+    failure = nil }, Listener)
   if given.on then
     self.runner, err = runner.new(box, given)
     if not self.runner then

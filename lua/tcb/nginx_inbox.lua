@@ -96,7 +96,8 @@ local function hand_over(options, body)
     ok, why = sock:connect("unix:" .. options.socket)
     if not ok then return nil, why end
     local reused = sock:getreusedtimes() > 0
-    ok, why = sock:send { "POST /_inbox HTTP/1.1\r\nHost: inbox\r\nContent-Type: application/json\r\nContent-Length: ", #body, "\r\n\r\n", body }
+    ok, why = sock:send { "POST /_inbox HTTP/1.1\r\nHost: inbox\r\nContent-Type: application/json\r\nContent-Length: ", #body,
+      "\r\n\r\n", body }
     if ok then status, why = read_answer(sock) end
     if status or not reused or attempt == 2 then break end
     sock:close()
@@ -114,7 +115,8 @@ local function to_function(options, body)
   if not object then return refuse(400, err.message) end
   local ok, kept, why = pcall(options.deliver, object)
   if ok and kept == true then return answer(200, '{"status":"received"}') end
-  ngx.log(ngx.ERR, "tcb: a webhook event was not kept: ", core.log.redact(tostring(not ok and kept or why or "deliver did not return true")))
+  if ok then kept = why or "deliver did not return true" end
+  ngx.log(ngx.ERR, "tcb: a webhook event was not kept: ", core.log.redact(tostring(kept)))
   return refuse(503, "the event could not be stored")
 end
 

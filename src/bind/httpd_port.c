@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define PORT "tcb.httpd.port"
+typedef struct { tcb_channel *channel; } port_ud;       /* the thread's own, never NULL */
 
 typedef struct { tcb_channel *channel; } port_ud;
 

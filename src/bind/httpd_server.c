@@ -115,7 +115,8 @@ static int server_timeout(lua_State *L) {                /* () -> seconds | nil 
   return 1;
 }
 
-static int server_step(lua_State *L) {                   /* (timeout_s?) -> true | nil, err; 0 by default, negative: until something happens */
+/* (timeout_s?) -> true | nil, err; 0 by default, negative: until something happens */
+static int server_step(lua_State *L) {
   tcb_httpd *s = check_server(L);
   double wait_s = luaL_optnumber(L, 2, 0);
   tcb_err err;

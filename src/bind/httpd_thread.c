@@ -274,7 +274,8 @@ static int thread_send(lua_State *L) {                   /* (text) -> true | nil
   return 1;
 }
 
-static int thread_receive(lua_State *L) {                /* (timeout_s?) -> text | nil: nothing yet, or ended; 0 by default, negative: for ever */
+/* (timeout_s?) -> text | nil: nothing yet, or ended; 0 by default, negative: for ever */
+static int thread_receive(lua_State *L) {
   return l_httpd_receive(L, check_thread(L)->channel, TCB_SIDE_OWNER);
 }
 

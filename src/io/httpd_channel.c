@@ -37,7 +37,7 @@ tcb_status tcb_channel_open(tcb_channel **out, tcb_err *err) {
   for (int i = 0; i < 2; i++) c->half[i].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (c->half[0].fd < 0 || c->half[1].fd < 0) {
     tcb_fail(err, TCB_E_NET, "cannot start a thread: %s", strerror(errno));
-    tcb_channel_release(c);
+    c->refs = 1;
     tcb_channel_release(c);
     return TCB_E_NET;
   }

@@ -14,11 +14,10 @@
 #define BACKLOG 1024
 
 static int port_of(int fd) {
-  struct sockaddr_storage a;
+  union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; } a = { .in6 = { 0 } };
   socklen_t len = sizeof a;
-  if (getsockname(fd, (struct sockaddr *)&a, &len) != 0) return 0;
-  if (a.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
-  return ntohs(((struct sockaddr_in *)&a)->sin_port);
+  if (getsockname(fd, &a.any, &len) != 0) return 0;
+  return ntohs(a.any.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 }
 
 int tcb_httpd_listen_tcp(const char *host, int port, int *bound_port, tcb_err *err) {

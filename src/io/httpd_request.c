@@ -315,7 +315,7 @@ tcb_status tcb_httpd_req_cut(tcb_httpd_req *req, tcb_httpd_cut mode, int status,
   case TCB_CUT_TRUNCATE:
     return truncate_answer(req, status, headers, count, body, len, err);
   case TCB_CUT_RESET:                /* dissolving the association sends RST at once, where close would send FIN first */
-    connect(req->conn->fd, &nobody, sizeof nobody);
+    if (connect(req->conn->fd, &nobody, sizeof nobody) != 0) shutdown(req->conn->fd, SHUT_RDWR);    /* a unix socket has no RST */
     return resume(req, REQ_CUT);
   default:
     return resume(req, REQ_CUT);

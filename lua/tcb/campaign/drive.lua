@@ -234,7 +234,8 @@ end
 function Drive:settle(where, timeout_s)
   local r, err = reconcile.new{
     journal = self.journal, caller = self.caller, counts = self.counts, give_up_s = self.o.give_up_s, patience_s = self.o.patience_s,
-    deadline_s = self.conf.deadline_s, timeout_s = timeout_s, dialect = setup.stored(self.campaign, self.journal).dialect, where = where, on_settled = self:outcome_hook(),
+    deadline_s = self.conf.deadline_s, timeout_s = timeout_s, dialect = setup.stored(self.campaign, self.journal).dialect,
+    where = where, on_settled = self:outcome_hook(),
   }
   if not r then return nil, err end
   local before = self.run

@@ -32,8 +32,9 @@ end
 --- What the export and `tcb why` tell of an event. `answers` is a map.
 local function brief(e)
   local day = e.slot and (e.slot.date or e.slot.day)
+  local slot = day and { day = day, from_at = e.slot.from_at, to_at = e.slot.to_at } or nil
   return { event_id = e.id, type = e.type, at = e.created_at or e.received_at, received_at = e.received_at, number = e.number,
-    scenario = e.scenario, slot = day and { day = day, from_at = e.slot.from_at, to_at = e.slot.to_at } or nil, survey = e.survey, answers = e.answers }
+    scenario = e.scenario, slot = slot, survey = e.survey, answers = e.answers }
 end
 
 --- The events of the numbers that end in `digits`, in the campaign's time, oldest first.

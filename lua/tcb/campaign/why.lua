@@ -47,7 +47,7 @@ end
 
 --- All records of the input that fit.
 ---@param o { number: string?, line: integer?, most: integer?, inbox: string? }
----@return { line: integer, row: table, outcome: string, reason: string?, record_id: string?, matched: string?, batches: table[], webhooks: table[]? }[]? records
+---@return table[]? records { line, row, outcome, reason?, record_id?, matched?, batches, webhooks? }
 ---@return tcb.Error? err
 function M.find(c, j, shape, o)
   local digits = o.number

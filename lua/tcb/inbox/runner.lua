@@ -29,7 +29,7 @@ function M.new(inbox, options)
   local q, err = queue.new(inbox, { attempts = options.attempts or 12, backoff_s = options.backoff_s or M.BACKOFF_S })
   if not q then return nil, err end
   return setmetatable({ inbox = inbox, queue = q, on = options.on, workers = options.workers or 8, changed = task.event(), ended = {},
-    first_end_us = nil, stopping = false, counts = { handled = 0, failed = 0, dead = 0 } }, Runner)
+    first_end_us = nil, stopping = false, closed = false, counts = { handled = 0, failed = 0, dead = 0 } }, Runner)
 end
 
 --- An error as text; of its traceback only the handler's own part.
@@ -65,7 +65,7 @@ end
 --- Records what has ended. False when the disk refuses: it is kept for the next time.
 local function flush(self)
   local list = self.ended
-  if #list == 0 then return true end
+  if #list == 0 or self.closed then return true end
   self.ended, self.first_end_us = {}, nil
   local ok, err = self.queue:finish(list)
   if not ok then
@@ -139,7 +139,7 @@ function Runner:run()
       task.sleep(0)
     end
   end
-  while self.queue.busy > #self.ended do self.changed:wait(1) end
+  while self.queue.busy > #self.ended and not self.closed do self.changed:wait(1) end
   flush(self)
 end
 
@@ -154,9 +154,11 @@ function Runner:stop()
   self.changed:pulse()
 end
 
+--- Lets the inbox go. Handlers that still run are not waited for: what they do counts as not done. Harmless when repeated.
 function Runner:close()
-  self.stopping = true
+  self.stopping, self.closed = true, true
   self.queue:close()
+  self.changed:pulse()
 end
 
 return M

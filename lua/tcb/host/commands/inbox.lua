@@ -17,8 +17,8 @@ local M = {
     { "--inbox", "PATH", "the inbox's file (inbox.db in the state directory)" },
   },
   details = [[
-list prints a table (times in UTC), with --json a line per event. show prints one event: what the inbox knows and the event as it came. replay makes events
-wait for their handlers again (`tcb listen` runs them). export prints the events as they came, a JSON line each, oldest first.]],
+list prints a table (times in UTC), with --json a line per event. show prints one event: what the inbox knows and the event as it
+came. replay makes events wait for their handlers again (`tcb listen` runs them). export prints the events as they came, a JSON line each, oldest first.]],
   examples = { "tcb inbox list --state dead", "tcb inbox replay --state dead", "tcb inbox export --type cmb --since 1d > cmb.jsonl" },
 }
 
@@ -50,8 +50,8 @@ end
 local ORDER = { "seq", "event_id", "type", "number", "state", "attempts", "created_at", "received_at", "ended_at", "error" }
 
 local function facts(e)
-  return { seq = e.seq, event_id = e.id, type = e.type, number = e.number, state = e.state, attempts = e.attempts, created_at = e.created_at,
-    received_at = e.received_at, ended_at = e.ended_at, error = e.error }
+  return { seq = e.seq, event_id = e.id, type = e.type, number = e.number, state = e.state, attempts = e.attempts,
+    created_at = e.created_at, received_at = e.received_at, ended_at = e.ended_at, error = e.error }
 end
 
 local function list(box, filter, env)
@@ -62,7 +62,8 @@ local function list(box, filter, env)
     if env.json then
       env.out(json.encode(facts(e), ORDER) .. "\n")
     else
-      rows[#rows + 1] = { event_id = e.id, type = e.type, number = e.number and core.log.mask(e.number), state = e.state, tries = e.attempts,
+      rows[#rows + 1] = { event_id = e.id, type = e.type, number = e.number and core.log.mask(e.number), state = e.state,
+        tries = e.attempts,
         received = core.instant.format(e.received_at):sub(6, 16):gsub("T", " "), error = e.error and e.error:match "^[^\n]*" }
     end
   end
@@ -149,7 +150,9 @@ function M.run(opts, rest, env)
   local what = table.remove(rest, 1) or "list"
   local count = ARGUMENTS[what]
   if not count then return env.usage(("'%s' is none of list, show, replay, export, stats"):format(what)) end
-  if #rest < count[1] or #rest > count[2] then return env.usage(("%s takes %s"):format(what, count[2] == 1 and "one event id" or "no argument")) end
+  if #rest < count[1] or #rest > count[2] then
+    return env.usage(("%s takes %s"):format(what, count[2] == 1 and "one event id" or "no argument"))
+  end
   local filter, why = filter_of(opts)
   if not filter then return env.usage(why) end
   local box, err = inbox.open(opts.inbox, { create = false, readonly = what ~= "replay" })

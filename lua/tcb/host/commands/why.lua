@@ -65,7 +65,9 @@ return {
   usage = "tcb why FILE|JOURNAL NUMBER | --line N",
   options = campaign.options(campaign.FILES, { { "--line", "N", "the row that begins on this line", type = "integer", min = 1 },
     { "--inbox", "PATH", "show the receiver's webhook events out of this inbox (inbox.db in the state directory)" } }),
-  details = "The row, what the plan made of it, its batch, every request about it with status and time, its outcome, and the receiver's webhook\nevents in the campaign's time. Numbers are shown masked.",
+  details = [[
+The row, what the plan made of it, its batch, every request about it with status and time, its outcome, and the receiver's webhook
+events in the campaign's time. Numbers are shown masked.]],
   examples = { "tcb why records.csv 919876543210", "tcb why november.db --line 1042" },
   run = run,
 }
