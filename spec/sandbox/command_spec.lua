@@ -71,6 +71,12 @@ describe("tcb sandbox", function()
     assert.equal(2, tcb { "sandbox", "trigger", "cmb" }.code)                   -- no TCB_BASE_URL
   end)
 
+  it("stands at the time of TCB_CLOCK", function()
+    local r = tcb { "sandbox", "--", "sh", "-c", "curl -s $TCB_BASE_URL/_sandbox/state", env = { TCB_CLOCK = "2030-01-01T00:00:00Z" } }
+    local now = tonumber(r.out:match '"now":(%d+)')
+    assert.is_true(now >= 1893456000000 and now < 1893456060000)
+  end)
+
   it("refuses what it does not know, with 2", function()
     for _, argv in ipairs { { "--limit", "push" }, { "--limit", "pull=1/1" }, { "--fault", "push:0:503" }, { "--fault",
       "push:1:999" },

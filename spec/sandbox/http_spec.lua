@@ -250,6 +250,13 @@ describe("the sandbox object", function()
     end
   end)
 
+  it("takes options by the names of the command line too", function()
+    local s = assert(tcb.sandbox{ ["number-settle"] = 9, limit = "push=7/1", fault = "push:1:503", settle_s = 4 })
+    assert.equal("7/1", s:ledger()[1].limits.push)
+    assert.same({ "push:1:503" }, s:state().faults)
+    s:close()
+  end)
+
   it("returns what the world causes: a ledger that cannot be made, a port that is taken", function()
     local s, err = tcb.sandbox{ ledger = "/no/such/folder/x" }
     assert.is_nil(s)

@@ -97,7 +97,8 @@ end
 local function read(given)
   local o = {}
   for name, value in pairs(given) do
-    local known = ALIASES[name] or name
+    local plain = tostring(name):gsub("%-", "_")
+    local known = ALIASES[plain] or plain
     if not KNOWN[known] then fail("unknown sandbox option '%s'", tostring(name)) end
     o[known] = value
   end

@@ -188,6 +188,7 @@ end
 --- until the next call.
 function Rules:handle(req)
   self:run()
+  req.body = req.body or ""
   if is_control(req.path) then return control.handle(self, req, parse_query(req.query)) end
   local route, path_ids = find_route(req.method, req.path)
   local ctx = { rules = self, req = req, call = route[3], ids = path_ids, now = self.now(), query = parse_query(req.query),
