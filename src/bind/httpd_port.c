@@ -7,8 +7,6 @@
 #define PORT "tcb.httpd.port"
 typedef struct { tcb_channel *channel; } port_ud;       /* the thread's own, never NULL */
 
-typedef struct { tcb_channel *channel; } port_ud;
-
 static tcb_channel *check_port(lua_State *L) {
   return ((port_ud *)luaL_checkudata(L, 1, PORT))->channel;
 }
