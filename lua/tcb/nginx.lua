@@ -69,7 +69,9 @@ local function refuse(err)
   local status = STATUS[err.kind] or 500
   if err.retry_after_s then ngx.header.retry_after = ("%d"):format(math.max(1, math.ceil(err.retry_after_s))) end
   count(err.kind)
-  return answer(status, { error = { kind = err.kind, message = core.log.redact(tostring(err)), field = err.field, retry_after_s = err.retry_after_s } })
+  return answer(status, {
+    error = { kind = err.kind, message = core.log.redact(tostring(err)), field = err.field, retry_after_s = err.retry_after_s },
+  })
 end
 
 local function body_of_request(max_bytes)

@@ -141,7 +141,8 @@ static int outcome_refused(lua_State *L) {
 static const luaL_Reg tally_methods[] = { {"add", tally_add}, {"counts", tally_counts}, {NULL, NULL} };
 static const luaL_Reg tally_meta[] = { {NULL, NULL} };
 static const luaL_Reg functions[] = {
-  {"tally", tally_new}, {"notes", outcome_notes}, {"id", outcome_id}, {"where", outcome_where}, {"refused", outcome_refused}, {"hash", outcome_hash}, {NULL, NULL}
+  {"tally", tally_new}, {"notes", outcome_notes}, {"id", outcome_id}, {"where", outcome_where}, {"refused", outcome_refused},
+  {"hash", outcome_hash}, {NULL, NULL}
 };
 static const struct { const char *name; int value; } constants[] = {
   {"OPEN", TCB_REC_OPEN}, {"SUCCESS", TCB_REC_SUCCESS}, {"EXPIRED", TCB_REC_EXPIRED}, {"UNREPORTED", TCB_REC_UNREPORTED},

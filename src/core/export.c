@@ -171,7 +171,10 @@ static void fate_of(const tcb_export *x, const tcb_export_batch *b, unsigned pos
   unsigned code = b->codes ? (unsigned char)b->codes[position] : TCB_REC_OPEN, mark = b->marks ? (unsigned char)b->marks[position] : 0;
   *fate = (tcb_fate){ .outcome = b->outcome, .batch_id = b->batch_id, .matched = "", .reason = text_of(b->reason), .record_id = { "", 0 } };
   if (code == TCB_REC_SUCCESS) fate->outcome = "success", fate->reason.len = 0;
-  else if (code == TCB_REC_EXPIRED) fate->outcome = "expired", fate->batch_id = "", fate->reason = text_of("its window passed before it could be sent");
+  else if (code == TCB_REC_EXPIRED) {
+    fate->outcome = "expired", fate->batch_id = "";
+    fate->reason = text_of("its window passed before it could be sent");
+  }
   else if (code == TCB_REC_UNREPORTED) fate->outcome = "in_doubt", fate->reason = text_of("not reported");
   else if (code == TCB_REC_NOTED) fate->outcome = "failed", fate->reason = note_of(b, TCB_NOTE_REASON, position);
   else if (code >= TCB_REC_FAILED) {
@@ -217,7 +220,8 @@ static tcb_status next_entry(tcb_export *x, tcb_err *err) {
   return status;
 }
 
-static tcb_status write_line(tcb_export *x, const tcb_fate *fate, uint32_t seq, unsigned position, tcb_buf *out, tcb_export_want *want, tcb_err *err) {
+static tcb_status write_line(tcb_export *x, const tcb_fate *fate, uint32_t seq, unsigned position, tcb_buf *out,
+                             tcb_export_want *want, tcb_err *err) {
   x->is_emitted = 1;
   if (!is_wanted(x)) return TCB_OK;
   tcb_status status = tcb_export_row(&x->o, &x->row, out, err);

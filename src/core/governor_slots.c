@@ -68,7 +68,7 @@ int64_t gov_earliest(tcb_gov *g, int64_t token, tcb_lane_name lane, int64_t now_
   int64_t first = INT64_MAX, free_slots = limit->count - l->used, at;
   for (int64_t i = 0; i < l->used; i++) first = gov_min(first, slots[i]);
   int64_t gap = gov_gap_min(g, lane, l);
-  if (free_slots == 0) at = gov_max(first, l->last_us + gap);
+  if (free_slots <= 0) at = gov_max(first, l->last_us + gap);
   else if (l->used == 0 || gov_is_burst(g, lane, l, demand)) at = l->last_us + gap;
   else at = l->last_us + gov_max(gap, (first - l->last_us) / (free_slots + 1));
   return gov_max(at, t->paused_us);

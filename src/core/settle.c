@@ -305,7 +305,8 @@ tcb_status tcb_settle_take(tcb_settle *s, const tcb_settle_row *row, const char 
   int starts_len = row->starts_at < 0 ? 0 : snprintf(starts, sizeof starts, "%lld", (long long)row->starts_at);
   int ends_len = row->ends_at < 0 ? 0 : snprintf(ends, sizeof ends, "%lld", (long long)row->ends_at);
   tcb_row_slices r = {
-    .is_plain = 1, .id = slice(row->id, row->id_len), .caller = slice(row->caller, row->caller_len), .receiver = slice(row->receiver, row->receiver_len),
+    .is_plain = 1, .id = slice(row->id, row->id_len), .caller = slice(row->caller, row->caller_len),
+    .receiver = slice(row->receiver, row->receiver_len),
     .label = slice(row->label, row->label_len), .status = slice(row->status, row->status_len),
     .starts = slice(starts_len ? starts : NULL, (size_t)starts_len), .ends = slice(ends_len ? ends : NULL, (size_t)ends_len),
     .message = slice(row->message, row->message_len), .field = slice(row->field, row->field_len),

@@ -100,7 +100,9 @@ local function live_values(text, from, stack, live)
   local fn = called(text, stack)
   local list
   if field == "label_id" then list = live.labels()
-  elseif field == "feature_set_id" or (fn and fn:match "[:.]publish$" or fn and fn:match "[:.]delist$") and before:match "%(%s*$" then list = live.feature_sets() end
+  elseif field == "feature_set_id" or fn and (fn:match "[:.]publish$" or fn:match "[:.]delist$") and before:match "%(%s*$" then
+    list = live.feature_sets()
+  end
   local found = {}
   for _, item in ipairs(list or {}) do
     if item.id:sub(1, #typed) == typed or item.name:lower():sub(1, #typed) == typed:lower() then

@@ -79,7 +79,8 @@ local function tell_accepted(env, job, action)
     env.out(json.encode({ accepted = job.count - #failed, failed = json.array(failed), reasons = next(job.reasons) and job.reasons or nil },
       { "accepted", "failed", "reasons" }) .. "\n")
   else
-    env.out(("%s of %d numbers has begun%s\n"):format(WORDS[action].doing, job.count - #failed, #failed > 0 and (", %d failed"):format(#failed) or ""))
+    env.out(("%s of %d numbers has begun%s\n"):format(WORDS[action].doing, job.count - #failed,
+      #failed > 0 and (", %d failed"):format(#failed) or ""))
     for _, number in ipairs(failed) do env.out(("  failed   %s  %s\n"):format(number, job.reasons[number]:gsub("_", " "))) end
     env.note("'tcb numbers' shows their states; --wait waits for them\n")
   end

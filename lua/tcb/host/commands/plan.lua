@@ -25,7 +25,8 @@ local function verdict(p)
     lines[#lines + 1] = ("%s duplicates, %s overlapping windows: all would be sent (--unique refuses duplicates)"):format(n(p.duplicates), n(p.overlaps))
   end
   if p.batches > 0 then
-    lines[#lines + 1] = ("started now it ends at %s, after %s, with %d token%s"):format(clock_time(p.finishes_at), duration((p.finishes_at - p.starts_at) / 1000),
+    lines[#lines + 1] = ("started now it ends at %s, after %s, with %d token%s"):format(clock_time(p.finishes_at),
+      duration((p.finishes_at - p.starts_at) / 1000),
       p.tokens, p.tokens == 1 and "" or "s")
   end
   if p.met then
