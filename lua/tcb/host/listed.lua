@@ -103,6 +103,7 @@ function M.run(action, opts, rest, env)
     return 4
   end
   if opts.dry_run then return show_requests(env, client, action, feature_set, digits) end
+  require "tcb.host.live".banner(client, env)
   local job
   job, err = client[action](client, feature_set, digits)
   if not job then return env.fail(err) end

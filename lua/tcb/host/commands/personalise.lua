@@ -94,6 +94,7 @@ local function run(opts, rest, env)
   client, err = env.client(opts.country and { country = opts.country } or nil)
   if not client then return env.fail(err) end
   env.country = env.rules(client).country
+  if not opts.dry_run then require "tcb.host.live".banner(client, env) end
   local label_id
   if opts.label then
     label_id, err = input.label(client, opts.label)

@@ -47,6 +47,7 @@ local function run(opts, rest, env)
     client, err = campaign.client(opts, env)
     if not client then return env.fail(err) end
   end
+  if client and not require("tcb.host.live").confirm_push(client, env, file, opts.journal or file .. ".tcb.db", opts.yes) then return 1 end
   local show = progress.new(opts)
   for name, value in pairs{ in_doubt = opts.in_doubt, retry_failed = opts.retry_failed, wait = opts.wait, patience_s = opts.patience, give_up_s = opts.give_up,
     max_records = opts.max_records, canary = opts.canary, keep_input = opts.keep_input, yes = opts.yes } do o[name] = value end
