@@ -15,7 +15,7 @@ local M = {}
 local Caller = {}
 Caller.__index = Caller
 
---- Governors and outages of this program: an account has one of each, however many clients it has.
+--- Governors of this program, and outages, one a call: an account has them once, however many clients it has.
 local accounts = {}
 
 local function identity(conf)
@@ -52,7 +52,7 @@ function M.new(options)
   local key = identity(conf)
   local account = accounts[key]
   if not account then
-    account = { outage = outage.new(), recovered = task.event(), watchers = {} }
+    account = { outages = {}, recovered = task.event(), watchers = {} }
     if not options.governor then
       local store, err = open_store(conf, options.runtime or require("tcb.runtime").current())
       if not store then return nil, err end
@@ -135,7 +135,7 @@ function Caller:send(call, attempt, o, request)
     attempt.kind, attempt.message = err.kind, err.message
     if err.status == 429 then self.stats.rate_limited = self.stats.rate_limited + 1 end
   end
-  self:judge(err)
+  self:judge(call, err)
   if core.log.enabled "debug" then
     local took_ms = (attempt.done_us - (attempt.sent_us or attempt.done_us)) / 1000
     local outcome = err and tostring(err) or "HTTP " .. attempt.status
@@ -148,16 +148,22 @@ function Caller:send(call, attempt, o, request)
   return res, err
 end
 
+--- The outage, or none, of one kind of call: where one endpoint fails, the others may be well.
+local function outage_of(self, call)
+  local outages = self.account.outages
+  outages[call] = outages[call] or outage.new()
+  return outages[call]
+end
+
 --- Does this outcome speak for an outage, or against one?
-function Caller:judge(err)
-  local account = self.account
+function Caller:judge(call, err)
+  local state = outage_of(self, call)
   if err and (err.kind == "server" or err.kind == "net" or err.kind == "timeout") then
-    if account.outage:failed(mono()) then core.log.write("warn", "nothing succeeds: probing the service until it does") end
-  elseif not err or err.status then
-    if account.outage:succeeded(mono()) then
-      core.log.write("warn", "the service answers again")
-      account.recovered:pulse()
-    end
+    state.last = err
+    if state:failed(mono()) then core.log.write("warn", ("%s: nothing succeeds: probing the service until it does"):format(call)) end
+  elseif (not err or err.status) and state:succeeded(mono()) then
+    core.log.write("warn", call .. ": the service answers again")
+    self.account.recovered:pulse()
   end
 end
 
@@ -194,14 +200,13 @@ function Caller:build(call, o)
 end
 
 --- Waits until the retry budget allows a request; nil, err when the deadline comes first.
-function Caller:pay(o, is_repeat, deadline_us, last)
-  local account = self.account
+function Caller:pay(call, o, last, deadline_us)
+  local is_repeat = last and last.kind ~= "rate" and last.kind ~= "auth"       -- those are the governor's matter
+  local state, account = outage_of(self, call), self.account
   while true do
-    local us = account.outage:ask(mono(), is_repeat)
+    local us = state:ask(mono(), is_repeat)
     if us == 0 then return true end
-    if mono() + us > deadline_us then
-      return nil, last or errors.new{ kind = "server", message = "the service does not answer at all; gave up waiting for it" }
-    end
+    if mono() + us > deadline_us then return nil, errors.copy(last or state.last) end
     self:waits(o, us / 1e6, "retry budget")
     account.recovered:wait(us / 1e6)
   end
@@ -261,7 +266,7 @@ function Caller:request(call, o)
     on_wait = function(seconds, why) self:waits(o, seconds, why) end }
   local attempts, refused_us, last, falls_back = 0, nil, nil, false
   while true do
-    local ok, err = self:pay(o, attempts > 0, want.deadline_us, last)
+    local ok, err = self:pay(call, o, last, want.deadline_us)
     local grant, res, final
     if ok then grant, err = self.governor:take(endpoint.limit, want) end
     if not grant then                                      -- no slot before the deadline: what failed before says more
