@@ -131,7 +131,7 @@ bench: all runners ## every time and ratio that is promised; exits 1 on a MISS
 soak: ## kills, leaks, huge inputs, fuzzing, allocator failures, browser: takes long
 	@$(MAKE) --no-print-directory -s test-deps FOR=soak
 	@$(MAKE) --no-print-directory -s all runners
-	@.ci/each soak
+	@.ci/each spec/soak
 sanitize: ## the suite under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -s SAN=1 all runners
 	@spec/run -s -asan

@@ -1,4 +1,4 @@
---- The receiver is killed while events come in: a short form of soak/inbox.sh.
+--- The receiver is killed while events come in: a short form of spec/soak/inbox.sh.
 local json = require "tcb.json"
 local luas = require "support.luas"
 

@@ -58,7 +58,7 @@ end
 ---@field tokens integer? size of the token pool, 1..20; default 10
 ---@field store "file"|"memory"|nil where tokens and pace are kept; default file: shared by all processes of the account
 ---@field country string? country code that completes national numbers, such as "91"
----@field plus boolean? send numbers with a leading +; default false
+---@field plus boolean? batches carry numbers with a leading + (real-time and v1 calls never: the API takes digits there); default false
 ---@field dialect "v2"|"v1"|nil which edition of the personalisation calls; default v2
 
 --- Makes a client out of options, the environment and profiles, in that order. Sends nothing.
@@ -133,7 +133,7 @@ end
 ---@field starts_at integer epoch ms
 ---@field ends_at integer epoch ms, at most 24 h later
 
---- How records are checked and written.
+--- How the records of a batch are checked and written.
 local function rules(conf)
   return { country = conf.country, plus = conf.plus or nil }
 end
@@ -146,7 +146,7 @@ end
 function Client:personalise(record)
   options.argument("client:personalise", "the record", record, "table", 2)
   if self._conf.dialect == "v1" then return self.v1:personalise(record) end
-  local body, err = require("tcb.batch").checked("client:personalise", 2, core.record.encode_one, record, rules(self._conf))
+  local body, err = require("tcb.batch").checked("client:personalise", 2, core.record.encode_one, record, { country = self._conf.country })
   if not body then return nil, err end
   local res
   res, err = self._wire:request("personalise", { body = body, count = 1 })

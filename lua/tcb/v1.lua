@@ -48,7 +48,7 @@ local function renamed(record, names)
 end
 
 local function rules(conf, dialect)
-  return { country = conf.country, plus = conf.plus or nil, dialect = dialect }
+  return { country = conf.country, dialect = dialect }       -- v1 numbers never carry a +
 end
 
 --- Real-time personalisation v1. `POST /clients/{client}/dynamic_call_record`. Replaced by client:personalise. Blocks.

@@ -145,9 +145,9 @@ describe("csv", function()
     assert.equal("911234567890", r.caller_number)
   end)
 
-  it("writes v1 names when told so", function()
+  it("writes v1 names when told so, and no + there", function()
     local body = run(file { HEADER, row() }, { dialect = "v1", plus = true }).bodies[1]
-    assert.truthy(body:find('{"caller":"+911234567890","receiver":"+919876543210","label_id":"' .. LABEL ..
+    assert.truthy(body:find('{"caller":"911234567890","receiver":"919876543210","label_id":"' .. LABEL ..
       '","label_name":"Acme Deliveries","call_reason":"Your', 1, true))
   end)
 end)

@@ -33,7 +33,7 @@ Campaign.__name = "tcb.campaign"
 ---@field set table? field -> text that fills a missing column or an empty cell; `{column}` inserts a value
 ---@field zone string? of instants that name none, "Asia/Kolkata"
 ---@field country string? completes national numbers, "91"
----@field plus boolean? send numbers with a leading +
+---@field plus boolean? send numbers with a leading + (dialect v2 alone)
 ---@field dialect "v2"|"v1"|nil
 ---@field batch integer? records a request, 1..500; default 500
 ---@field sort boolean? send in order of starts_at

@@ -14,7 +14,7 @@ local M = {}
 ---@field set table<string, string>? field -> text for a missing column or an empty cell; {column} inserts a cell
 ---@field zone string? time zone of instants that name none
 ---@field country string? country code that completes national numbers
----@field plus boolean? numbers with +
+---@field plus boolean? numbers with + (dialect v2 alone)
 ---@field dialect "v2"|"v1"|nil
 ---@field batch integer? records of a batch, 1..500
 ---@field label_optional boolean? records without a label are no fault
@@ -41,7 +41,7 @@ function M.shape(shape)
     end
   end
   local dialect = shape.dialect or "v2"
-  local out = { dialect = dialect, plus = shape.plus, batch = shape.batch, country = shape.country, map = shape.map, fill = {},
+  local out = { dialect = dialect, plus = dialect ~= "v1" and shape.plus or nil, batch = shape.batch, country = shape.country, map = shape.map, fill = {},
     label_optional = shape.label_optional }
   local rules = core.record.rules()
   for name, place in pairs(FILLS) do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The fast path against the plain path and libcsv: 10 million inputs, 2 million under the sanitizers, and a bug planted in each path.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 dir=build/fuzz
 mkdir -p $dir
 fuzz() { # NAME INPUTS SEED

@@ -1,4 +1,4 @@
---- Acknowledgements while a handler blocks the program for 30 s. Usage: tcb soak/inbox_blocked.lua DELIVER FOLDER
+--- Acknowledgements while a handler blocks the program for 30 s. Usage: tcb spec/soak/inbox_blocked.lua DELIVER FOLDER
 local tcb = require "tcb"
 local deliver, folder = arg[1], arg[2]
 local KEY, SECONDS = "soak-key-0123456789", 30

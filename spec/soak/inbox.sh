@@ -1,8 +1,8 @@
 #!/bin/sh
-# soak/inbox.sh: 10,000 webhook events, each delivered 1 to 4 times, shuffled, the receiver killed 20 times with SIGKILL; then the
+# spec/soak/inbox.sh: 10,000 webhook events, each delivered 1 to 4 times, shuffled, the receiver killed 20 times with SIGKILL; then the
 # acknowledgements while a handler sleeps 30 s.
 set -e
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 for seed in 1 2 3; do
   folder=$(mktemp -d)
   result=$(python3 spec/support/storm.py build/tcb "$folder" 10000 20 $seed)
@@ -17,5 +17,5 @@ print("%s inbox_survives_kills_seed'$seed' %d_of_%d_effects %d" % ("ok" if good 
 done
 folder=$(mktemp -d)
 cc -O2 -o "$folder/deliver" bench/deliver.c
-build/tcb soak/inbox_blocked.lua "$folder/deliver" "$folder"
+build/tcb spec/soak/inbox_blocked.lua "$folder/deliver" "$folder"
 rm -rf "$folder"
