@@ -49,7 +49,7 @@ class Run:
             with open(f"/proc/{pid}/status") as f:
                 for line in f:
                     if line.startswith("VmHWM:"):
-                        self.peak_kb = max(self.peak_kb, int(line.split()[1]))
+                        self.peak_kb = int(line.split()[1])       # the last look counts: before exec it is this process's own
         except OSError:
             pass
 

@@ -5,7 +5,7 @@ local json = require "tcb.json"
 local task = require "tcb.task"
 
 local KILLS, CUTS, RECORDS, SEED = tonumber(arg[1]) or 300, tonumber(arg[2]) or 50, tonumber(arg[3]) or 100000, tonumber(arg[4]) or 1
-local BATCH, IN_FLIGHT, KILLS_EACH = 50, 6, 20
+local BATCH, IN_FLIGHT, KILLS_EACH = 50, 8, 20
 local TCB = os.getenv "TCB_BINARY" or "build/tcb"
 local DIR = os.tmpname()
 os.remove(DIR)

@@ -57,6 +57,7 @@ static size_t known_query(lua_State *L, int query, const tcb_endpoint *e, tcb_pa
 static size_t free_query(lua_State *L, int query, tcb_param *out) {    /* a list of { name, value } */
   size_t count = l_rawlen(L, query);
   if (count > PARAMS_MAX) luaL_error(L, "more than %d query parameters", PARAMS_MAX);
+  luaL_checkstack(L, 3 * (int)count + 20, "too many parameters");
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, query, (int)i + 1);
     if (!lua_istable(L, -1)) luaL_error(L, "field 'query': a list of { name, value } is expected");
@@ -76,7 +77,7 @@ static int request_build(lua_State *L) {
   tcb_call call = tcb_call_find(name);
   luaL_argcheck(L, call != TCB_CALL_COUNT, 1, "no such call");
   luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checkstack(L, 3 * PARAMS_MAX + 20, "too many parameters");
+  luaL_checkstack(L, 40, "too many parameters");
   const tcb_endpoint *e = &tcb_endpoints[call];
   static const char *const ids[][2] = { {"client", "account"}, {"feature_set", "feature_set"}, {"survey", "survey"} };
   tcb_param id[3], query[PARAMS_MAX];

@@ -12,7 +12,7 @@ tcb_sqlite *l_checksqlite(lua_State *L, int arg) {
 }
 
 static int known(const char *name) {
-  static const char *const names[] = { "create", "parents", "mode", "synchronous", "wal", "readonly", "busy_s", "version", NULL };
+  static const char *const names[] = { "create", "parents", "mode", "synchronous", "wal", "readonly", "busy_s", "version", "page_bytes", NULL };
   for (int i = 0; names[i]; i++) if (strcmp(names[i], name) == 0) return 1;
   return 0;
 }
@@ -25,7 +25,7 @@ static void refuse_unknown(lua_State *L, int arg) {
 }
 
 static tcb_sqlite_options read_options(lua_State *L, int arg) {
-  tcb_sqlite_options o = { 1, 0, 0600, TCB_SYNC_FULL, 1, 0, 5000, -1 };
+  tcb_sqlite_options o = { 1, 0, 0600, TCB_SYNC_FULL, 1, 0, 5000, 0, -1 };
   if (lua_isnoneornil(L, arg)) return o;
   luaL_checktype(L, arg, LUA_TTABLE);
   refuse_unknown(L, arg);
@@ -35,6 +35,9 @@ static tcb_sqlite_options read_options(lua_State *L, int arg) {
   o.mode = (int)l_fieldint(L, arg, "mode", o.mode);
   o.wal = l_fieldbool(L, arg, "wal", 1);
   o.version = l_fieldint(L, arg, "version", -1);
+  o.page_bytes = (int)l_fieldint(L, arg, "page_bytes", 0);
+  luaL_argcheck(L, o.page_bytes == 0 || (o.page_bytes >= 512 && o.page_bytes <= 65536 && (o.page_bytes & (o.page_bytes - 1)) == 0), arg,
+                "field 'page_bytes' must be a power of two, 512..65536");
   lua_getfield(L, arg, "busy_s");
   if (!lua_isnil(L, -1)) {
     if (lua_type(L, -1) != LUA_TNUMBER) luaL_argerror(L, arg, "field 'busy_s': a number expected");

@@ -63,12 +63,20 @@ static inline uint32_t tcb_match_label_hash(const tcb_match_key *key) {
 
 /* The journal's byte order is little-endian. */
 static inline void tcb_match_store(char to[8], uint64_t h) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  memcpy(to, &h, sizeof h);
+#else
   for (int i = 0; i < 8; i++) to[i] = (char)(h >> (8 * i));
+#endif
 }
 
 static inline uint64_t tcb_match_load(const char from[8]) {
   uint64_t h = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  memcpy(&h, from, sizeof h);
+#else
   for (int i = 0; i < 8; i++) h |= (uint64_t)(unsigned char)from[i] << (8 * i);
+#endif
   return h;
 }
 

@@ -45,7 +45,7 @@ int tcb_note_next(tcb_notes_reader *r, tcb_note *note) {
 #define HIGH EACH(0x80)
 
 /* Eight hex digits in lower case, the first in the low byte, to four bytes; *bad gains a bit for whatever is none. */
-static uint32_t hex8(uint64_t x, uint64_t *bad) {
+static inline uint32_t hex8(uint64_t x, uint64_t *bad) {
   uint64_t digit = (x + EACH(0x80 - '0')) & ~(x + EACH(0x7f - '9'));
   uint64_t letter = (x + EACH(0x80 - 'a')) & ~(x + EACH(0x7f - 'f'));
   *bad |= (~(digit | letter) | x) & HIGH;
@@ -55,23 +55,42 @@ static uint32_t hex8(uint64_t x, uint64_t *bad) {
   return (uint32_t)(v | v >> 16);
 }
 
-static uint64_t load(const char *at, size_t bytes, unsigned shift) {
+/* Bytes to integers, the first byte lowest, wherever they lie. */
+static inline uint64_t load8(const char *at) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  uint64_t v;
+  memcpy(&v, at, sizeof v);
+  return v;
+#else
   uint64_t v = 0;
-  for (size_t i = 0; i < bytes; i++) v |= (uint64_t)(unsigned char)at[i] << (8 * i);
-  return v << shift;
+  for (int i = 0; i < 8; i++) v |= (uint64_t)(unsigned char)at[i] << (8 * i);
+  return v;
+#endif
 }
 
-static void store32(unsigned char *to, uint32_t v) {
-  for (int i = 0; i < 4; i++) to[i] = (unsigned char)(v >> (8 * i));
+static inline uint64_t load4(const char *at) {
+  uint32_t v;
+  memcpy(&v, at, sizeof v);
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap32(v);
+#endif
+  return v;
+}
+
+static inline void store4(unsigned char *to, uint32_t v) {
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+  v = __builtin_bswap32(v);
+#endif
+  memcpy(to, &v, sizeof v);
 }
 
 int tcb_uuid_pack(const char *text, size_t len, unsigned char out[16]) {
   if (len != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return 0;
   uint64_t bad = 0;
-  uint32_t a = hex8(load(text, 8, 0), &bad), b = hex8(load(text + 9, 4, 0) | load(text + 14, 4, 32), &bad);
-  uint32_t c = hex8(load(text + 19, 4, 0) | load(text + 24, 4, 32), &bad), d = hex8(load(text + 28, 8, 0), &bad);
+  uint32_t a = hex8(load8(text), &bad), b = hex8(load4(text + 9) | load4(text + 14) << 32, &bad);
+  uint32_t c = hex8(load4(text + 19) | load4(text + 24) << 32, &bad), d = hex8(load8(text + 28), &bad);
   if (bad) return 0;
-  store32(out, a), store32(out + 4, b), store32(out + 8, c), store32(out + 12, d);
+  store4(out, a), store4(out + 4, b), store4(out + 8, c), store4(out + 12, d);
   return 1;
 }
 

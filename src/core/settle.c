@@ -280,8 +280,11 @@ static tcb_status keep_id(tcb_settle *s, size_t record, const char *id, size_t l
 }
 
 tcb_status tcb_settle_match(tcb_settle *s, const tcb_row_slices *row, const char *text, size_t len, tcb_err *err) {
+  return tcb_settle_match_hash(s, hash_of(row), row, text, len, err);
+}
+
+tcb_status tcb_settle_match_hash(tcb_settle *s, uint64_t hash, const tcb_row_slices *row, const char *text, size_t len, tcb_err *err) {
   size_t record = TCB_NO_RECORD;
-  uint64_t hash = hash_of(row);
   s->counts.rows++;
   tcb_status status = hash ? find(s, hash, &record, err) : TCB_OK;
   if (status != TCB_OK) return status;

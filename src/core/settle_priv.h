@@ -11,6 +11,8 @@ typedef struct {
   tcb_slice id, caller, receiver, label, starts, ends, status, message, field;
 } tcb_row_slices;
 
+/* The same for a row whose hash the reader has worked out already; 0: its key cannot be one. */
+tcb_status tcb_settle_match_hash(tcb_settle *s, uint64_t hash, const tcb_row_slices *row, const char *text, size_t len, tcb_err *err);
 /* Gives a row its record. `text` is the row's JSON. TCB_OK also for rows that fit nothing: these are counted and noted. */
 tcb_status tcb_settle_match(tcb_settle *s, const tcb_row_slices *row, const char *text, size_t len, tcb_err *err);
 

@@ -26,6 +26,8 @@ void host_signals_forget(void);
 void host_time_limit(double seconds);
 /* native.on_interrupt(fn | nil) -> the previous one. */
 int host_on_interrupt(lua_State *L);
+/* native.trim() -> kB of clean pages given back to the system. */
+int host_trim(lua_State *L);
 
 /* Counts every byte of Lua and of the core; 0 = no limit. */
 void host_memory_limit(lua_State *L, size_t bytes);

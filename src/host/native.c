@@ -148,7 +148,8 @@ int luaopen_tcb_host_native(lua_State *L) {
     {"read_secret", native_read_secret},
     {"caught", native_caught}, {"forget", native_forget}, {"on_interrupt", host_on_interrupt},
     {"time_limit", native_time_limit}, {"memory_limit", native_memory_limit}, {"source", native_source},
-    {"modules", native_modules}, {"inner", native_inner}, {"exe", native_exe}, {"traceback", native_traceback}, {NULL, NULL}
+    {"modules", native_modules}, {"inner", native_inner}, {"exe", native_exe}, {"traceback", native_traceback}, {"trim", host_trim},
+    {NULL, NULL}
   };
   luaL_newlib(L, functions);
   return 1;

@@ -118,6 +118,12 @@ static tcb_status configure(tcb_sqlite *db, const tcb_sqlite_options *o, tcb_err
     if (err) snprintf(err->slug, sizeof err->slug, "newer");
     return TCB_E_STORE;
   }
+  if (o->page_bytes && !o->readonly) {                   /* counts for a file that is still empty */
+    char sql[40];
+    snprintf(sql, sizeof sql, "PRAGMA page_size=%d", o->page_bytes);
+    status = tcb_sqlite_exec(db, sql, err);
+    if (status != TCB_OK) return status;
+  }
   status = o->wal && !o->readonly ? use_wal(db, err) : TCB_OK;
   return status == TCB_OK ? tcb_sqlite_exec(db, sync[o->sync], err) : status;
 }

@@ -18,6 +18,7 @@ typedef struct {
   int wal;
   int readonly;
   int busy_ms;                      /* how long another process may hold the file before that is an error */
+  int page_bytes;                   /* of a new file; 0: SQLite's own default. A power of two, 512..65536 */
   int64_t version;                  /* newest PRAGMA user_version the caller understands; -1: any */
 } tcb_sqlite_options;
 

@@ -34,6 +34,11 @@ end
 
 --- One request of the campaign, a mint included.
 function Counts:attempt(a)
+  if self.on_answer and a.status then
+    local first = self.on_answer
+    self.on_answer = nil
+    first()
+  end
   self.requests = self.requests + 1
   if a.call == "token" then self.mints = self.mints + 1 end
   if a.status == 429 then self.rate_limited = self.rate_limited + 1 end

@@ -27,12 +27,21 @@ local function recover(j)
   return j:durable()
 end
 
+--- Once all libraries have run, most of what they brought into memory is never needed again.
+local function give_memory_back()
+  local ok, native = pcall(require, "tcb.host.native")
+  if ok and native.trim then native.trim() end
+end
+
 ---@class tcb.campaign.Drive
 local Drive = {}
 Drive.__index = Drive
 
 local function drive(c, j, o)
+  if not core.clock.virtual() then pcall(require, "tcb.curl") end
+  give_memory_back()
   local count = counts.new(j)
+  count.on_answer = give_memory_back
   local self = setmetatable({ campaign = c, journal = j, o = o, counts = count, shape = setup.shape(c, j), conf = c.client._conf }, Drive)
   self.caller = c.client._wire
   self.bodies = items.bodies(j, c.source, self.shape)

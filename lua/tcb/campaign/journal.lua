@@ -22,17 +22,20 @@ local SQL = {
   get = "SELECT name, value FROM header",
   batch = "INSERT INTO batch (seq, state, records, open, planned_at, starts_at, ends_at, last_ends_at, parent, generation)"
     .. " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-  input = "INSERT INTO input (seq, spans, hashes, origin, refused, refused_count, dropped, split, checkpoint, body)"
-    .. " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  input = "INSERT INTO input (seq, spans, origin, refused, refused_count, dropped, split, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  hash = "INSERT INTO hash (seq, hashes) VALUES (?, ?)",
+  body = "INSERT INTO body (seq, body) VALUES (?, ?)",
   state = "UPDATE batch SET state = ?, reason = ?, events = events || ? WHERE seq = ?",
   sent = "UPDATE batch SET state = ?, batch_id = ?, sent_at = ?, reason = NULL, events = events || ? WHERE seq = ?",
   polled = "UPDATE batch SET open = ?, polls = polls + 1, polled_at = ?, events = events || ? WHERE seq = ?",
   open = "UPDATE batch SET open = ? WHERE seq = ?",
-  outcome = "INSERT OR REPLACE INTO outcome (seq, codes, marks, ids, notes) VALUES (?, ?, ?, ?, ?)",
+  outcome = "INSERT OR REPLACE INTO outcome (seq, codes, marks, notes) VALUES (?, ?, ?, ?)",
+  ids = "INSERT OR REPLACE INTO record_id (seq, ids) VALUES (?, ?)",
   reason = "INSERT OR REPLACE INTO reason (n, text, field) VALUES (?, ?, ?)",
-  forget = "UPDATE input SET body = NULL WHERE seq = ? AND body IS NOT NULL",
-  purge_input = "UPDATE input SET body = NULL, hashes = zeroblob(length(hashes)) WHERE seq = ?",
-  purge_outcome = "UPDATE outcome SET ids = NULL, notes = NULL WHERE seq = ?",
+  forget = "DELETE FROM body WHERE seq = ?",
+  purge_hash = "UPDATE hash SET hashes = zeroblob(length(hashes)) WHERE seq = ?",
+  purge_ids = "DELETE FROM record_id WHERE seq = ?",
+  purge_outcome = "UPDATE outcome SET notes = NULL WHERE seq = ?",
   purge_batch = "UPDATE batch SET events = '' WHERE seq = ?",
 }
 
@@ -88,8 +91,20 @@ function Journal:_touch()
     return nil, err
   end
   self._dirty = true
-  task.on_idle(function() self:commit() end)
+  task.on_idle(function() self:_idle() end)
   return true
+end
+
+--- Nothing can run: commits, or with a lag puts it off, unless somebody waits for it.
+function Journal:_idle()
+  local left = self.lag_s and self._waiting == 0 and self.lag_s - (core.clock.mono() - self._committed_us) / 1e6 or 0
+  if left <= 0 then return self:commit() end
+  if self._later then return end
+  self._later = task.spawn(function()
+    pcall(task.sleep, left)
+    self._later = nil
+    self:commit()
+  end)
 end
 
 --- Makes durable what was written. Does not wait for tasks; blocks for one fdatasync.
@@ -101,15 +116,22 @@ function Journal:commit()
   self._dirty = false
   local ok, err = self.db:commit()
   if not ok then self:_fail(err) end
-  self.commits = self.commits + 1
+  if self._later then task.cancel(self._later) end
+  self.commits, self._committed_us = self.commits + 1, core.clock.mono()
   self._committed:pulse()
   return ok, err
 end
 
 --- Waits until all that was written so far is durable: true, or nil, err.
 function Journal:durable()
-  if self._dirty then
-    if task.current() then self._committed:wait() else self:commit() end
+  if self._dirty and task.current() then
+    self._waiting = self._waiting + 1
+    if self._later then task.on_idle(function() self:_idle() end) end
+    local ok, err = pcall(self._committed.wait, self._committed)
+    self._waiting = self._waiting - 1
+    if not ok then error(err, 0) end
+  elseif self._dirty then
+    self:commit()
   end
   if self._failed then return nil, self._failed end
   return true
@@ -144,8 +166,10 @@ function Journal:add(b)
       b.generation or 0)
     if not ok then return nil, err end
   end
-  ok, err = self:_run("input", seq, blob(b.spans), blob(b.hashes), blob(b.origin), blob(b.refused), b.refused_count or 0, b.dropped or 0,
-    b.split or 0, blob(b.checkpoint), blob(b.kept_body))
+  ok, err = self:_run("input", seq, blob(b.spans), blob(b.origin), blob(b.refused), b.refused_count or 0, b.dropped or 0, b.split or 0,
+    blob(b.checkpoint))
+  if ok and b.hashes then ok, err = self:_run("hash", seq, blob(b.hashes)) end
+  if ok and b.kept_body then ok, err = self:_run("body", seq, blob(b.kept_body)) end
   if not ok then return nil, err end
   self._next, b.seq = seq + 1, seq
   return true
@@ -178,7 +202,8 @@ end
 function Journal:outcome(seq, codes, marks, ids, notes, open)
   local ok, err = self:_touch()
   if not ok then return nil, err end
-  ok, err = self:_run("outcome", seq, blob(codes), blob(marks), blob(ids), blob(notes))
+  ok, err = self:_run("outcome", seq, blob(codes), blob(marks), blob(notes))
+  if ok and ids then ok, err = self:_run("ids", seq, blob(ids)) end
   if ok and open then ok, err = self:_run("open", open, seq) end
   return ok, err
 end
@@ -200,7 +225,7 @@ end
 --- Forgets the details of a batch: body, hashes, ids, notes, events.
 function Journal:purge(seq)
   local ok, err = self:_touch()
-  for _, name in ipairs{ "purge_input", "purge_outcome", "purge_batch" } do
+  for _, name in ipairs{ "forget", "purge_hash", "purge_ids", "purge_outcome", "purge_batch" } do
     if ok then ok, err = self:_run(name, seq) end
   end
   return ok, err
@@ -239,21 +264,22 @@ function Journal:batch(seq)
 end
 
 local INPUT = { "spans", "hashes", "origin", "refused", "refused_count", "dropped", "split", "checkpoint", "body" }
+local FROM_INPUT = "SELECT " .. table.concat(INPUT, ", ") .. " FROM input LEFT JOIN hash USING (seq) LEFT JOIN body USING (seq) WHERE seq = ?"
 --- Where the records of a batch come from; nil when there is no such row.
 function Journal:input(seq)
-  local row = assert(self:statement("SELECT " .. table.concat(INPUT, ", ") .. " FROM input WHERE seq = ?")):row(seq)
+  local row = assert(self:statement(FROM_INPUT)):row(seq)
   return row and named(row, INPUT)
 end
 
 --- The hashes of a batch alone.
 function Journal:hashes(seq)
-  local row = assert(self:statement("SELECT hashes FROM input WHERE seq = ?")):row(seq)
+  local row = assert(self:statement("SELECT hashes FROM hash WHERE seq = ?")):row(seq)
   return row and row[1]
 end
 
 --- codes, marks, ids, notes of a batch; nothing when no record has an outcome of its own.
 function Journal:outcomes(seq)
-  local row = assert(self:statement("SELECT codes, marks, ids, notes FROM outcome WHERE seq = ?")):row(seq)
+  local row = assert(self:statement("SELECT codes, marks, ids, notes FROM outcome LEFT JOIN record_id USING (seq) WHERE seq = ?")):row(seq)
   if row then return row[1], row[2], row[3], row[4] end
 end
 
@@ -334,7 +360,8 @@ function M.open(path, options)
     if lock then lock:close() end
     return nil, why
   end
-  db, err = sqlite.open(path, { create = options.create or false, readonly = options.readonly, version = schema.VERSION, busy_s = 10 })
+  db, err = sqlite.open(path, { create = options.create or false, readonly = options.readonly, version = schema.VERSION, busy_s = 10,
+    page_bytes = schema.PAGE_BYTES })
   if not db then return give_up(err) end
   version, err = is_journal(db, path)
   if not version then return give_up(err) end
@@ -347,7 +374,7 @@ function M.open(path, options)
     if not ok then return give_up(err) end
   end
   local self = setmetatable({ path = path, db = db, _lock = lock, _statements = {}, _dirty = false, _failed = nil, _next = 1,
-    _committed = task.event(), commits = 0, header = {}, is_new = version == 0 }, Journal)
+    _committed = task.event(), _committed_us = 0, _waiting = 0, _later = nil, lag_s = nil, commits = 0, header = {}, is_new = version == 0 }, Journal)
   local loaded, why = pcall(load_header, self)
   if not loaded then return give_up(errors.is(why) and why or errors.new{ kind = "store", message = tostring(why) }) end
   return self

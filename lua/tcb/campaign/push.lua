@@ -17,7 +17,7 @@ local now, mono = core.clock.now, core.clock.mono
 local M = {}
 
 --- Requests under way at once. Without a limit on the account the machine is the limit, and a few keep it busy.
-local IN_FLIGHT, IN_FLIGHT_UNLIMITED = 64, 6
+local IN_FLIGHT, IN_FLIGHT_UNLIMITED = 64, 8
 --- A batch that the service certainly did not process is tried again after these pauses.
 local PAUSE_FIRST_S, PAUSE_MOST_S = 1, 30
 --- How often one batch is sent again under `in_doubt = "resend"`.

@@ -12,8 +12,9 @@ local STATE, CODE = journal.STATE, core.outcome
 local now, mono = core.clock.now, core.clock.mono
 local M = {}
 
-local IN_FLIGHT = 6
+local IN_FLIGHT = 8
 local FIRST_MS, LONGEST_MS = 1000, 60000                 -- after the push, then doubling from poll to poll
+local LAG_S = 0.1                                        -- what a poll said may be asked again: commits need not follow each turn
 local LATEST_S = 60                                      -- a pass looks at all that is due at least this often
 
 ---@class tcb.campaign.Reconcile
@@ -94,7 +95,7 @@ end
 function Reconcile:poll(b)
   local text = ""
   local res, err = self.caller:request(self.call, {
-    query = { batchId = b.batch_id }, want = "buf", deadline_s = self.deadline_s,
+    query = { batchId = b.batch_id }, want = "buf", into = table.remove(self.spare), deadline_s = self.deadline_s,
     after = function(attempt)
       text = text .. events.attempt(attempt)
       self.counts:attempt(attempt)
@@ -104,7 +105,7 @@ function Reconcile:poll(b)
   if res then
     self.succeeded_us = mono()
     counts, err = self:settle(b, res.body)
-    if type(res.body) == "userdata" then res.body:close() end
+    self.spare[#self.spare + 1] = res.body
   end
   local at, open = now(), counts and counts.open or b.open
   if counts then text = text .. events.line("rows", at, counts.rows, "rows", counts.open, "open", counts.extra, "extra", counts.duplicates, "twice") end
@@ -147,6 +148,14 @@ end
 
 --- Polls until no record is open, the time is over, or the run is stopped. Returns true when all is settled.
 function Reconcile:go()
+  self.journal.lag_s = LAG_S
+  local ok, settled = pcall(self._go, self)
+  self.journal.lag_s = nil
+  if not ok then error(settled, 0) end
+  return settled
+end
+
+function Reconcile:_go()
   local until_us = self.timeout_s and mono() + self.timeout_s * 1e6 or math.huge
   while not self.stopped do
     self:pass()
@@ -181,7 +190,7 @@ function M.new(fields)
   local s, err = settler(fields.journal)
   if not s then return nil, err end
   local self = setmetatable({ settler = s, in_flight = 0, room = task.event(), wake = task.event(), succeeded_us = mono(), codes = core.buf(),
-    ids = core.buf(), result = {}, call = fields.dialect == "v1" and "v1_status" or "status" }, Reconcile)
+    ids = core.buf(), spare = {}, result = {}, call = fields.dialect == "v1" and "v1_status" or "status" }, Reconcile)
   for k, v in pairs(fields) do self[k] = v end
   return self
 end

@@ -20,6 +20,9 @@ M.STATE = {
 M.STATE_NAME = {}
 for name, n in pairs(M.STATE) do M.STATE_NAME[n] = name end
 
+--- Two full batches' hashes, or one's ids, fill a page.
+M.PAGE_BYTES = 8192
+
 local TABLES = [[
 -- name, value: what the campaign is. Options that shape a body, the input's identity, who made it, counters of requests.
 CREATE TABLE header (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -46,10 +49,8 @@ CREATE TABLE batch (
 );
 
 -- Where the records of a batch come from; written once. A row without a batch carries the refusals behind the last one.
--- hashes: 8 bytes a record; refused: what was refused since the row before; checkpoint: where the input goes on behind it.
--- origin: seq and position of each record in earlier batches, for records that are sent again. body: under a hook or a schedule,
--- until its records are settled.
--- What is short stands first: SQLite reads a row from its start.
+-- refused: what was refused since the row before; checkpoint: where the input goes on behind it; origin: seq and position of each record
+-- in earlier batches, for records that are sent again.
 CREATE TABLE input (
   seq INTEGER PRIMARY KEY,
   refused_count INTEGER NOT NULL DEFAULT 0,
@@ -58,13 +59,20 @@ CREATE TABLE input (
   checkpoint BLOB,
   refused BLOB,
   spans BLOB,
-  origin BLOB,
-  hashes BLOB,
-  body BLOB
+  origin BLOB
 );
 
--- What became of the records of a batch: codes: a byte a record (src/core/outcome.h), ids: 16 bytes a record.
-CREATE TABLE outcome (seq INTEGER PRIMARY KEY, codes BLOB NOT NULL, marks BLOB, ids BLOB, notes BLOB);
+-- 8 bytes a record: the hash of its match key (src/core/match.h). Large columns have tables of their own, so that the others lie close.
+CREATE TABLE hash (seq INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+
+-- The encoded body, under a hook or a schedule, until its records are settled.
+CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+
+-- What became of the records of a batch: codes, marks: a byte a record (src/core/outcome.h).
+CREATE TABLE outcome (seq INTEGER PRIMARY KEY, codes BLOB NOT NULL, marks BLOB, notes BLOB);
+
+-- The service's ids, 16 bytes a record.
+CREATE TABLE record_id (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
 
 -- Reasons of failures; code 16 + n in `outcome`.
 CREATE TABLE reason (n INTEGER PRIMARY KEY, text TEXT NOT NULL, field TEXT NOT NULL);
