@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bind/feed.h"
+#include "bind/order.h"
 #include "bind/pairs.h"
 #include "bind/reader.h"
 #include "bind/row.h"
@@ -138,38 +139,76 @@ static void push_batch(lua_State *L, tcb_feed *f, int spare) {
   lua_setfield(L, -2, "body");
 }
 
-/* What was read since the batch before, into the pairs. */
-static tcb_status note_pairs(const tcb_batch *b, tcb_pairs *pairs, tcb_err *err) {
+/* What was read since the batch before, into the pairs and the order. */
+static tcb_status note(const tcb_batch *b, tcb_pairs *pairs, tcb_sort *order, tcb_err *err) {
   tcb_status status = TCB_OK;
-  const tcb_sighting *notes = (const tcb_sighting *)b->notes.data;
-  for (size_t i = 0; i < b->notes.len / sizeof *notes && status == TCB_OK; i++) {
-    const tcb_match_key *key = &notes[i].key;
-    status = tcb_pairs_add(pairs, tcb_match_pair_hash(key), key->starts_at, key->ends_at, tcb_match_label_hash(key), notes[i].line, err);
+  const tcb_sighting *seen = (const tcb_sighting *)b->notes.data;
+  for (size_t i = 0; i < b->notes.len / sizeof *seen && status == TCB_OK; i++) {
+    const tcb_match_key *key = &seen[i].key;
+    if (order) status = tcb_order_add(order, &seen[i], err);
+    if (pairs && status == TCB_OK)
+      status = tcb_pairs_add(pairs, tcb_match_pair_hash(key), key->starts_at, key->ends_at, tcb_match_label_hash(key), seen[i].line, err);
   }
   return status;
 }
 
-/* (now_ms, flush?, spare buf?, pairs?) -> batch | nil, "wait"|"row" | nil, "refused"|"end", rest | nil, err. `rest` has refused,
-   refused_count, excluded_count, dropped, split. "row": see feed:hook. "refused": many rows were refused, take them and call again. The
-   batch's body is the spare's memory, or new. Records go to `pairs` too, where feed:watch has been told to note them. */
+static int push_result(lua_State *L, tcb_feed *f, tcb_feed_result result, int spare) {
+  static const char *const names[] = { "batch", "refused", "row", "wait", "end" };
+  if (result == TCB_FEED_BATCH) return push_batch(L, f, spare), 1;
+  lua_pushnil(L);
+  lua_pushstring(L, names[result]);
+  if (result == TCB_FEED_WAIT || result == TCB_FEED_ROW) return 2;
+  push_refusals(L, tcb_feed_batch(f));
+  return 3;
+}
+
+/* (now_ms, flush?, spare buf?, pairs?, order?, twins?) -> batch | nil, "wait"|"row" | nil, "refused"|"end", rest | nil, err. `rest` has
+   refused, refused_count, excluded_count, dropped, split. "row": see feed:hook. "refused": many rows were refused, take them and call
+   again. The batch's body is the spare's memory, or new. Records go to `pairs` and `order` too, where feed:watch has been told to note
+   them; rows that `twins` (pairs of this very input) call repeats are refused. */
 static int feed_next(lua_State *L) {
   tcb_feed *f = l_checkfeed(L, 1);
   int64_t now_ms = l_checkint(L, 2);
   int flush = lua_toboolean(L, 3);
   if (!lua_isnoneornil(L, 4)) l_checkbuf(L, 4);
   tcb_pairs *pairs = lua_isnoneornil(L, 5) ? NULL : l_checkpairs(L, 5);
-  lua_settop(L, 5);
+  tcb_sort *order = lua_isnoneornil(L, 6) ? NULL : l_checkorder(L, 6);
+  tcb_pairs *twins = lua_isnoneornil(L, 7) ? NULL : l_checkpairs(L, 7);
+  lua_settop(L, 7);
   tcb_feed_result result;
   tcb_err err;
-  if (tcb_feed_next(f, now_ms, flush, &result, &err) != TCB_OK) return l_fail(L, &err);
-  if (pairs && result != TCB_FEED_WAIT && result != TCB_FEED_ROW && note_pairs(tcb_feed_batch(f), pairs, &err) != TCB_OK) return l_fail(L, &err);
-  if (result == TCB_FEED_BATCH) return push_batch(L, f, 4), 1;
-  lua_pushnil(L);
-  static const char *const names[] = { "batch", "refused", "row", "wait", "end" };
-  lua_pushstring(L, names[result]);
-  if (result == TCB_FEED_WAIT || result == TCB_FEED_ROW) return 2;
-  push_refusals(L, tcb_feed_batch(f));
-  return 3;
+  if (twins) tcb_feed_unique(f, twins);
+  tcb_status status = tcb_feed_next(f, now_ms, flush, &result, &err);
+  if (twins) tcb_feed_unique(f, NULL);
+  int has_notes = status == TCB_OK && result != TCB_FEED_WAIT && result != TCB_FEED_ROW;
+  if (has_notes && (pairs || order)) status = note(tcb_feed_batch(f), pairs, order, &err);
+  return status == TCB_OK ? push_result(L, f, result, 4) : l_fail(L, &err);
+}
+
+/* (now_ms, order, spare buf?) -> batch, taken | nil, "refused"|"end", rest, taken | nil, err. The rows come in the order that a first
+   pass filled; `taken` of them were taken out of it. */
+static int feed_next_in_order(lua_State *L) {
+  tcb_feed *f = l_checkfeed(L, 1);
+  int64_t now_ms = l_checkint(L, 2), taken = 0;
+  tcb_sort *order = l_checkorder(L, 3);
+  if (!lua_isnoneornil(L, 4)) l_checkbuf(L, 4);
+  lua_settop(L, 4);
+  tcb_feed_result result;
+  tcb_err err;
+  if (tcb_feed_next_in_order(f, order, now_ms, &taken, &result, &err) != TCB_OK) return l_fail(L, &err);
+  int n = push_result(L, f, result, 4);
+  l_pushint(L, taken);
+  return n + 1;
+}
+
+/* (hashes?) -> true | nil, err: every key is remembered, and refused when it comes again; `hashes` of batches made before count */
+static int feed_remember(lua_State *L) {
+  size_t len = 0;
+  const char *hashes = lua_isnoneornil(L, 2) ? "" : l_checkbytes(L, 2, &len);
+  tcb_err err;
+  if (tcb_feed_remember(l_checkfeed(L, 1), hashes, len, &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 static int feed_watch(lua_State *L) {                    /* (notes, all_faults): what is noted besides batches */
@@ -273,7 +312,7 @@ static void push_hex(lua_State *L, uint64_t n) {
   lua_pushlstring(L, text, sizeof text);
 }
 
-/* (now_ms) -> {records, refused, excluded, batches, bytes, hash, codes = {code = rows}, min_starts_at?, max_ends_at?}
+/* (now_ms, twins?) -> {records, refused, excluded, batches, bytes, hash, codes = {code = rows}, min_starts_at?, max_ends_at?}
    | nil, "wait"|"more": call again | nil, err. Makes every batch and keeps none; comes back now and then so that a signal is seen. */
 static int feed_drain(lua_State *L) {
   tcb_feed *f = l_checkfeed(L, 1);
@@ -281,7 +320,10 @@ static int feed_drain(lua_State *L) {
   int64_t now_ms = l_checkint(L, 2);
   tcb_drain *d = &u->drain;
   tcb_err err;
+  tcb_pairs *twins = lua_isnoneornil(L, 3) ? NULL : l_checkpairs(L, 3);
+  if (twins) tcb_feed_unique(f, twins);
   tcb_status status = tcb_feed_drain(f, now_ms, DRAIN_BATCHES, d, &err);
+  if (twins) tcb_feed_unique(f, NULL);
   if (status == TCB_AGAIN || (status == TCB_OK && !d->is_over)) {
     lua_pushnil(L);
     lua_pushstring(L, status == TCB_AGAIN ? "wait" : "more");
@@ -351,16 +393,17 @@ static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "
 }
 
 static const luaL_Reg methods[] = {
-  {"start", feed_start}, {"next", feed_next}, {"watch", feed_watch}, {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint},
-  {"resume", feed_resume}, {"exclude", feed_exclude}, {"header", feed_header}, {"encoding", feed_encoding}, {"hook", feed_hook},
-  {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd}, {"drain", feed_drain}, {"offset", feed_offset}, {"sync", feed_sync},
-  {"close", feed_close}, {NULL, NULL}
+  {"start", feed_start}, {"next", feed_next}, {"next_in_order", feed_next_in_order}, {"remember", feed_remember}, {"watch", feed_watch},
+  {"rebuild", feed_rebuild}, {"checkpoint", feed_checkpoint}, {"resume", feed_resume}, {"exclude", feed_exclude}, {"header", feed_header},
+  {"encoding", feed_encoding}, {"hook", feed_hook}, {"row", l_row_new}, {"put", l_row_put}, {"path", feed_path}, {"fd", feed_fd},
+  {"drain", feed_drain}, {"offset", feed_offset}, {"sync", feed_sync}, {"close", feed_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", feed_close}, {"__close", feed_close}, {"__tostring", feed_tostring}, {NULL, NULL} };
 
 void l_feed_register(lua_State *L) {                     /* module table on top, left on top */
   l_newclass(L, FEED, methods, meta);
   l_row_register(L);
+  l_order_register(L);
   lua_pushcfunction(L, feed_new);
   lua_setfield(L, -2, "feed");
   lua_pushcfunction(L, feed_refusals);

@@ -66,7 +66,10 @@ void tcb_fault_message(const tcb_fault *f, const char *field, char *out, size_t 
   case TCB_FAULT_ORDER: snprintf(out, bytes, "%s is not after the start of the window", field); break;
   case TCB_FAULT_PAST: snprintf(out, bytes, "%s is in the past", field); break;
   case TCB_FAULT_WINDOW: snprintf(out, bytes, "window is longer than 24 hours: %s is %lld ms too late", field, n); break;
-  case TCB_FAULT_DUPLICATE: snprintf(out, bytes, "same numbers, window and label as line %lld", n); break;
+  case TCB_FAULT_DUPLICATE:
+    if (n) snprintf(out, bytes, "same numbers, window and label as line %lld", n);
+    else snprintf(out, bytes, "same numbers, window and label as an earlier row");
+    break;
   case TCB_FAULT_OVERLAP: snprintf(out, bytes, "window overlaps that of line %lld for the same numbers", n); break;
   case TCB_FAULT_EXCLUDED: snprintf(out, bytes, "%s is on the exclude list", field); break;
   default: snprintf(out, bytes, "no fault");

@@ -46,7 +46,8 @@ void tcb_feed_free(tcb_feed *f) {
   tcb_free(f->ctx, f->block, f->block_bytes);
   tcb_free(f->ctx, f->cells, f->cells_cap * sizeof *f->cells);
   tcb_free(f->ctx, f->names, f->cells_cap * sizeof *f->names);
-  tcb_free(f->ctx, f->exclude.slots, f->exclude.cap * sizeof *f->exclude.slots);
+  tcb_keyset_free(f->ctx, &f->exclude);
+  tcb_keyset_free(f->ctx, &f->seen);
   tcb_free(f->ctx, f, sizeof *f);
 }
 
@@ -128,6 +129,13 @@ static tcb_status take_record(tcb_feed *f, const tcb_record *record, const tcb_c
   tcb_match_key_of(record, &key);
   tcb_taken taken = { .offset = f->offset, .bytes = (int64_t)row->bytes, .line = f->line, .hash = tcb_match_hash(&key),
                       .starts_at = record->starts_at, .ends_at = record->ends_at };
+  int64_t twin_of;
+  int is_twin = f->to_carry ? 0 : tcb_feed_is_twin(f, taken.hash, &twin_of, err);
+  if (is_twin < 0) return err ? err->status : TCB_E_MEMORY;
+  if (is_twin) {
+    const tcb_fault fault = { TCB_FAULT_DUPLICATE, TCB_RECEIVER, 0, twin_of };
+    return refuse(f, &fault, 1, err);
+  }
   if (f->wants_notes) {
     tcb_sighting note = { taken.offset, taken.bytes, taken.line, key };
     tcb_status noted = tcb_buf_add(&f->batch.notes, (const char *)&note, sizeof note, err);
@@ -241,7 +249,13 @@ static tcb_status plain_rows(tcb_feed *f, int64_t most, int64_t *taken, tcb_err 
   tcb_batch *b = &f->batch;
   tcb_rows *r = &f->rows;
   *taken = 0;
-  if (f->build == NULL || !r->is_usable || f->to_carry || f->has_hook) return TCB_OK;
+  if (f->build == NULL || !r->is_usable || f->to_carry || f->has_hook || f->remembers) return TCB_OK;
+  if (f->pairs) {                                        /* up to the next row that repeats another: a plain row is one line */
+    tcb_status found = tcb_feed_find_twin(f, err);
+    if (found != TCB_OK) return found;
+    if (f->twin_line && f->twin_line - f->line < most) most = f->twin_line - f->line;
+    if (most == 0) return TCB_OK;
+  }
   tcb_status status = tcb_buf_reserve(&b->body, TCB_ROW_JSON, err);
   if (status == TCB_OK) status = tcb_buf_reserve(&b->hashes, 8 * (size_t)most, err);
   if (status == TCB_OK && f->wants_notes) status = tcb_buf_reserve(&b->notes, (size_t)most * sizeof(tcb_sighting), err);
@@ -281,11 +295,15 @@ tcb_status tcb_feed_rows(tcb_feed *f, int64_t most, tcb_err *err) {
   return status == TCB_OK && taken == 0 ? one_row(f, err) : status;
 }
 
+int tcb_feed_must_end(const tcb_feed *f) {
+  return tcb_carry_is_full(f) || f->batch.refused.len >= TCB_REFUSED_BYTES;
+}
+
 /* Rows until the batch is full (TCB_OK), or until more input is needed (TCB_AGAIN). */
 static tcb_status rows(tcb_feed *f, tcb_err *err) {
   tcb_status status = TCB_OK;
   while (f->batch.count < f->plan.batch_max) {
-    if (tcb_carry_is_full(f) || f->batch.refused.len >= TCB_REFUSED_BYTES) return TCB_OK;
+    if (tcb_feed_must_end(f)) return TCB_OK;
     if ((status = tcb_feed_rows(f, f->plan.batch_max - f->batch.count, err)) != TCB_OK || f->is_row) return status;
   }
   return TCB_OK;

@@ -2,6 +2,7 @@
 #ifndef TCB_FEED_H
 #define TCB_FEED_H
 
+#include "core/pairs.h"
 #include "core/reader.h"
 #include "core/rows.h"
 #include "core/shape.h"
@@ -79,6 +80,20 @@ int64_t tcb_feed_offset(const tcb_feed *feed);
 tcb_status tcb_feed_resume(tcb_feed *feed, const char *checkpoint, size_t len, tcb_err *err);
 /* Makes the batch that `spans` describe once more. TCB_E_INPUT when the input does not hold these records any more. */
 tcb_status tcb_feed_rebuild(tcb_feed *feed, const char *spans, size_t len, tcb_err *err);
+
+/* Sending in order of starts_at: every record read is added to a sort, whose records are TCB_ORDER_BYTES, and taken from it again. */
+#define TCB_ORDER_BYTES 28
+tcb_status tcb_order_add(tcb_sort *order, const tcb_sighting *record, tcb_err *err);
+/* As tcb_feed_next, but the rows come in the order of `order`; *taken grows by each row that was taken out of it. The input must be one
+   that can be read at any place. */
+tcb_status tcb_feed_next_in_order(tcb_feed *feed, tcb_sort *order, int64_t now_ms, int64_t *taken, tcb_feed_result *result, tcb_err *err);
+
+/* Refuses every row that `pairs` calls a repeat of an earlier one; they were filled with this very input. They stay the caller's, and
+   may be given afresh before each call of tcb_feed_next (NULL: none). */
+void tcb_feed_unique(tcb_feed *feed, tcb_pairs *pairs);
+/* The same for input that is not known in advance: the feed remembers every key, 16 bytes of memory a record; `hashes` are those of
+   batches that were made before. */
+tcb_status tcb_feed_remember(tcb_feed *feed, const char *hashes, size_t len, tcb_err *err);
 
 /* Receivers that get nothing: numbers of up to 15 digits. */
 tcb_status tcb_feed_exclude(tcb_feed *feed, const char *digits, size_t len, tcb_err *err);

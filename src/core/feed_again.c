@@ -3,7 +3,7 @@
 
 enum { WITH_SPANS = 1, WITH_RECORDS = 2 };
 
-static tcb_status go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err) {
+tcb_status tcb_feed_go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err) {
   int64_t ahead = offset - f->offset;
   if (ahead >= 0 && ahead <= f->in_end - f->in) f->in += ahead;
   else {
@@ -25,7 +25,7 @@ static int64_t taken_so_far(const tcb_feed *f) {
 /* Takes the `records` rows of a span into the open batch, or into what waits for the next one. */
 static tcb_status span_rows(tcb_feed *f, const tcb_span *span, tcb_err *err) {
   int64_t before = taken_so_far(f);
-  tcb_status status = go_to(f, span->offset, span->line, err);
+  tcb_status status = tcb_feed_go_to(f, span->offset, span->line, err);
   f->limit = span->offset + span->bytes;
   while (status == TCB_OK && f->offset < f->limit) {
     int64_t left = span->records - (taken_so_far(f) - before);
@@ -117,5 +117,5 @@ tcb_status tcb_feed_resume(tcb_feed *f, const char *checkpoint, size_t len, tcb_
   f->has_hook = 0;
   status = form == WITH_SPANS ? resume_spans(f, at, last, err) : resume_records(f, at, last, err);
   f->has_hook = has_hook;
-  return status == TCB_OK ? go_to(f, (int64_t)offset, (int64_t)line, err) : status;
+  return status == TCB_OK ? tcb_feed_go_to(f, (int64_t)offset, (int64_t)line, err) : status;
 }

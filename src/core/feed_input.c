@@ -52,7 +52,7 @@ tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err) {
     f->in = piece - tail;
     f->in_end = piece;
   }
-  status = f->reader->read(f->reader, piece, TCB_PIECE, &got, err);
+  status = f->reader->read(f->reader, piece, f->want ? f->want : TCB_PIECE, &got, err);
   if (status == TCB_NOT_FOUND) f->at_end = 1;
   if (status != TCB_OK) got = 0;
   f->in_end = piece + got;
@@ -171,7 +171,7 @@ tcb_reader *tcb_feed_reader(const tcb_feed *f) {
   return f->reader;
 }
 
-/* The exclude list: open addressing over numbers as integers, which 15 digits that do not start with 0 are one to one. */
+/* The exclude list. */
 
 static uint64_t number_of(const char *digits, size_t len) {
   uint64_t n = 0;
@@ -179,30 +179,10 @@ static uint64_t number_of(const char *digits, size_t len) {
   return n;
 }
 
-static size_t slot_of(const tcb_exclude *x, uint64_t n) {
-  size_t i = (size_t)((n * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (x->cap - 1);
-  while (x->slots[i] != 0 && x->slots[i] != n) i = (i + 1) & (x->cap - 1);
-  return i;
-}
-
 int tcb_feed_is_excluded(const void *feed, const char digits[16]) {
-  const tcb_exclude *x = &((const tcb_feed *)feed)->exclude;
-  return x->count > 0 && x->slots[slot_of(x, number_of(digits, strnlen(digits, 16)))] != 0;
+  return tcb_keyset_has(&((const tcb_feed *)feed)->exclude, number_of(digits, strnlen(digits, 16)));
 }
 
 tcb_status tcb_feed_exclude(tcb_feed *f, const char *digits, size_t len, tcb_err *err) {
-  tcb_exclude *x = &f->exclude;
-  if (x->count * 2 >= x->cap) {
-    tcb_exclude wider = { .cap = x->cap ? x->cap * 2 : 1024, .count = x->count };
-    wider.slots = tcb_calloc(f->ctx, wider.cap * sizeof *wider.slots);
-    if (wider.slots == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for %zu excluded numbers", x->count);
-    for (size_t i = 0; i < x->cap; i++)
-      if (x->slots[i]) wider.slots[slot_of(&wider, x->slots[i])] = x->slots[i];
-    tcb_free(f->ctx, x->slots, x->cap * sizeof *x->slots);
-    *x = wider;
-  }
-  uint64_t n = number_of(digits, len);
-  size_t i = slot_of(x, n);
-  if (x->slots[i] == 0) x->slots[i] = n, x->count++;
-  return TCB_OK;
+  return tcb_keyset_add(f->ctx, &f->exclude, number_of(digits, len), err) < 0 ? TCB_E_MEMORY : TCB_OK;
 }

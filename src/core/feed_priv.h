@@ -23,7 +23,7 @@ typedef struct {                      /* records whose key is in the open batch 
   tcb_buf json;
 } tcb_carry;
 
-typedef struct { uint64_t *slots; size_t cap, count; } tcb_exclude;     /* numbers as integers; 0: empty slot */
+typedef struct { uint64_t *slots; size_t cap, count; } tcb_keyset;      /* open addressing over integers but 0 */
 
 typedef struct { uint32_t at, len; int doubled; } tcb_name;        /* a column's name, in the header's bytes */
 
@@ -50,6 +50,7 @@ struct tcb_feed {
 
   char *block;                        /* head, piece, slack */
   size_t block_bytes, head;
+  size_t want;                        /* bytes of the next read; 0: a whole piece */
   char *in, *in_end;                  /* unread input */
   int64_t offset, line;               /* of *in */
   int64_t limit;                      /* offset at which rebuilding stops */
@@ -60,7 +61,12 @@ struct tcb_feed {
   tcb_batch batch;
   tcb_spans spans;
   tcb_carry carry, carry_old;
-  tcb_exclude exclude;
+  tcb_keyset exclude;                 /* numbers as integers, which 15 digits that do not start with 0 are one to one */
+  int remembers;                      /* every record's key is in `seen`, and is refused when it comes again */
+  tcb_keyset seen;
+  tcb_pairs *pairs;                   /* repeats that are known in advance: the next one's line (0: none), and the line it repeats */
+  int has_twins;
+  int64_t twin_line, twin_of;
   uint64_t slots[TCB_SLOTS];          /* hashes of the open batch, at least two places a record; 0: empty */
 };
 
@@ -71,6 +77,16 @@ tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err);
 /* Reads the next piece behind what is unread. TCB_NOT_FOUND at the end of the input, TCB_AGAIN: nothing yet. */
 tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err);
 int tcb_feed_is_excluded(const void *feed, const char digits[16]);
+
+/* feed_unique.c */
+/* Puts `n` in: 1, or 0 when it is there already; -1: out of memory. */
+int tcb_keyset_add(tcb_ctx *ctx, tcb_keyset *set, uint64_t n, tcb_err *err);
+int tcb_keyset_has(const tcb_keyset *set, uint64_t n);
+void tcb_keyset_free(tcb_ctx *ctx, tcb_keyset *set);
+/* Moves on to the repeat at the row at hand or behind it. */
+tcb_status tcb_feed_find_twin(tcb_feed *f, tcb_err *err);
+/* Whether the row at hand, whose key is `hash`, repeats an earlier one: 1 with *of, its line (0: not known); -1: an error. */
+int tcb_feed_is_twin(tcb_feed *f, uint64_t hash, int64_t *of, tcb_err *err);
 
 /* Index of a header's column; -1: none. `ambiguous` (may be NULL) is set when two columns have the name. */
 int tcb_feed_column(const tcb_feed *f, const char *name, size_t len, int *ambiguous);
@@ -94,9 +110,14 @@ int tcb_carry_is_full(const tcb_feed *f);
 /* Appends the packed spans of what waits. */
 tcb_status tcb_carry_spans(const tcb_feed *f, tcb_buf *out, tcb_err *err);
 
+/* feed_again.c */
+tcb_status tcb_feed_go_to(tcb_feed *f, int64_t offset, int64_t line, tcb_err *err);
+
 /* feed.c */
 /* Opens a batch whose records are valid at `now_ms`; what waits goes into it. */
 tcb_status tcb_feed_begin(tcb_feed *f, int64_t now_ms, tcb_err *err);
+/* Whether the open batch must end although it is not full: too much waits, or too much was refused. */
+int tcb_feed_must_end(const tcb_feed *f);
 /* Closes the open batch: its body and spans are whole. */
 tcb_status tcb_feed_finish(tcb_feed *f, tcb_err *err);
 /* Takes up to `most` rows. TCB_AGAIN: the next one is not all here. */

@@ -103,7 +103,39 @@ end
 ---@param checkpoint string? of an earlier batch: go on behind it
 ---@return tcb.Feed? feed
 ---@return tcb.Error? err
-function Source:feed(shape, checkpoint) return self:_feed(shape, checkpoint, true) end
+function Source:feed(shape, checkpoint)
+  if shape.sort then return require("tcb.source.sorted").open(self, shape, checkpoint) end
+  local feed, err = self:_feed(shape, checkpoint, true)
+  if feed and shape.unique then
+    local ok
+    ok, err = self:_refuse_repeats(feed, shape)
+    if not ok then
+      feed:close()
+      return nil, err
+    end
+  end
+  return feed, err
+end
+
+--- `unique`: the repeats of a file are found by a first pass in bounded memory; other input is remembered as it comes.
+function Source:_refuse_repeats(feed, shape)
+  if not self.is_file or not self:is_file() then return feed:remember() end
+  local first, err = self:_feed(shape, nil, false)
+  if not first then return nil, err end
+  local pairs
+  pairs, err = core.pairs()
+  local ok, why = pairs ~= nil, nil
+  first:watch(true)
+  while ok and why ~= "end" do
+    local b
+    b, why = first:next(-2^53, false, pairs)                -- whether a window has passed makes no difference
+    if b then first:release(b)
+    elseif type(why) ~= "string" then ok, err = nil, why end
+  end
+  first:close()
+  if ok then feed._twins = pairs elseif pairs then pairs:close() end
+  return ok, err
+end
 
 --- Keeps input that cannot be read again, a pipe's or a program's, in the file `path`: what batches are made again from. Nothing for a
 --- file. When `path` holds an earlier run's input, the same input is expected once more, or none, and reading goes on behind it.

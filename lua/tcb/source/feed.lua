@@ -18,10 +18,12 @@ local M = {}
 ---@field dialect "v2"|"v1"|nil
 ---@field batch integer? records of a batch, 1..500
 ---@field label_optional boolean? records without a label are no fault
+---@field unique boolean? of records with the same match key all but the first are refused (code duplicate)
+---@field sort boolean? records come in the order of starts_at
 ---@field exclude string? path of a do-not-call list: a number a line, or the first column of a CSV file
 local SHAPE = { label_id = "string", caller = "string", starts_at = "instant", ends_at = "instant", map = "table", set = "table",
   zone = "string", country = "string", plus = "boolean", dialect = "string", batch = "number", label_optional = "boolean",
-  exclude = "string" }
+  exclude = "string", unique = "boolean", sort = "boolean" }
 
 --- Which defaults fill which field, by the field's place in the rule table.
 local FILLS = { label_id = 3, caller = 1, starts_at = 6, ends_at = 7 }
@@ -105,7 +107,7 @@ function M.open(reader, shape, o)
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull, _closed = false,
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull, _closed = false, _order = nil, _twins = nil, remembers = false,
     name = o.name, dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
@@ -130,12 +132,12 @@ end
 ---@return table? rest with "refused" and "end": refused, refused_count, excluded_count since the batch before
 function Feed:next(now, flush, pairs)
   local spare = table.remove(self._spare)
-  local b, why, rest = self._core:next(now, flush, spare, pairs)
+  local b, why, rest = self._core:next(now, flush, spare, pairs, self._order, self._twins)
   while why == "row" or (why == "wait" and self._pull) do
     local ok, err
     if why == "row" then ok, err = self:_hooked() else ok, err = self._pull() end
     if not ok then return nil, err end
-    b, why, rest = self._core:next(now, flush, spare, pairs)
+    b, why, rest = self._core:next(now, flush, spare, pairs, self._order, self._twins)
   end
   if not b and spare then self._spare[#self._spare + 1] = spare end
   self:_say()
@@ -151,6 +153,19 @@ end
 function Feed:each(each)
   self._each, self._row = each, self._core:row()
   self._core:hook(true)
+  if self._twins then                                      -- what the hook makes is not known in advance
+    self._twins:close()
+    self._twins = nil
+    self:remember()
+  end
+end
+
+--- Refuses whatever has the key of a record before it: every key is remembered, 16 bytes of memory each. Files without a hook need
+--- it not: their repeats are found by a first pass.
+---@param hashes string? of batches made by an earlier run
+function Feed:remember(hashes)
+  self.remembers = true
+  return self._core:remember(hashes)
 end
 
 --- The hook's turn on the row at hand.
@@ -197,7 +212,7 @@ end
 --- The whole dry run: {records, refused, excluded, batches, bytes, hash, codes}. `wait` is called when a pipe has nothing yet.
 function Feed:drain(now, wait)
   while true do
-    local sums, why = self._core:drain(now)
+    local sums, why = self._core:drain(now, self._twins)
     self:_say()
     if sums or (why ~= "wait" and why ~= "more") then return sums, why end
     if why == "wait" and self._pull then
@@ -207,6 +222,8 @@ function Feed:drain(now, wait)
   end
 end
 
+--- Where to go on behind what was given last: opaque bytes, for Source:feed.
+function Feed:checkpoint() return self._core:checkpoint() end
 --- The encoding as far as it is known, and whether it is converted.
 function Feed:encoding() return self._core:encoding() end
 --- Makes durable what a kept input holds so far; to be called before anything that was read from it counts.
@@ -236,6 +253,7 @@ end
 function Feed:close()
   self._closed = true
   self._core:close()
+  if self._twins then self._twins:close() end
 end
 
 return M
