@@ -7,8 +7,8 @@ for seed in 1 2 3; do
   folder=$(mktemp -d)
   result=$(python3 spec/support/storm.py build/tcb "$folder" 10000 20 $seed)
   rm -rf "$folder"
-  echo "$result" | cut -c1-200
-  echo "$result" | python3 -c '
+  printf "%s\n" "$result" | cut -c1-200
+  printf "%s\n" "$result" | python3 -c '
 import json, sys
 r = json.load(sys.stdin)
 good = r["acknowledged"] == r["distinct"] == r["events"] == 10000 and r["kills"] == 20 and r["code"] == 0 and not r["key_in_log"]
