@@ -171,6 +171,19 @@ print(status(talk(WHERE, request("POST", "/_inbox", '{"event_id":"2"}', J))), st
     os.execute("rm -r " .. dir)
   end)
 
+  it("listens on IPv6 too, where the machine has it", function()
+    local err
+    listener, err = listen.new { host = "::1", port = 0, key = KEY, inbox = path }
+    if not listener then
+      assert.truthy(err.message:find("::1", 1, true))
+      return
+    end
+    assert.equal(("http://[::1]:%d/hook"):format(listener.port), listener.url)
+    local p = io.popen(("curl -s -g -m 10 '%s?key=%s' -H 'Content-Type: application/json' -d '{\"event_id\":\"1\"}'"):format(listener.url, KEY))
+    assert.equal('{"status":"received"}', p:read "*a")
+    p:close()
+  end)
+
   it("says what is wrong at the start", function()
     local function fails(kind, options)
       options.inbox = options.inbox or path

@@ -168,7 +168,9 @@ function M.new(options)
   self.thread = thread
   if given.port then
     self.port = port
-    self.url = ("%s://%s:%d%s"):format(given.cert and "https" or "http", given.host or "127.0.0.1", port, given.path or "/hook")
+    local host = given.host or "127.0.0.1"
+    if host:find ":" then host = "[" .. host .. "]" end
+    self.url = ("%s://%s:%d%s"):format(given.cert and "https" or "http", host, port, given.path or "/hook")
   end
   watch(self)
   if self.runner then self.running = task.spawn(function() self.runner:run() end) end
