@@ -6,6 +6,7 @@
 
 #define MAGIC "TCBG"
 #define HEADER 28                    /* magic, form, boot id, checksum of the rest */
+#define EXACT (INT64_C(1) << 52)     /* Lua sees these numbers */
 #define AHEAD_MAX (7200 * SECOND)    /* and a window: no instant lies further ahead; a clock that went back must stop nobody */
 
 static uint32_t checksum(const char *bytes, size_t len) {   /* FNV-1a */
@@ -124,7 +125,7 @@ static int64_t get_range(reader *r, int64_t low, int64_t high) {
 }
 
 static int64_t get_instant(reader *r) {                  /* 0 stays 0: never */
-  int64_t n = get_range(r, INT64_MIN / 4, INT64_MAX / 4);
+  int64_t n = get_range(r, -EXACT, EXACT);
   return n == 0 ? 0 : gov_min(n + r->shift_us, r->last_us);
 }
 
@@ -151,7 +152,7 @@ static void keep_latest(int64_t *slots, int64_t *used, int64_t count, int64_t sl
 static void unpack_token(tcb_gov *g, int64_t at, reader *r) {
   tcb_gov_token *t = &g->token[at];
   memset(t, 0, sizeof *t);
-  t->n = get(r);
+  t->n = get_range(r, 1, EXACT);
   t->minted_us = get_instant(r);
   t->paused_us = get_instant(r);
   t->refused = get_range(r, 0, INT64_C(1) << 40);
@@ -171,8 +172,8 @@ static void unpack_token(tcb_gov *g, int64_t at, reader *r) {
 }
 
 static void unpack_body(tcb_gov *g, reader *r) {
-  g->next_n = get_range(r, 1, INT64_MAX);
-  g->stopped_ms = get(r);
+  g->next_n = get_range(r, 1, EXACT);
+  g->stopped_ms = get_range(r, 0, EXACT);
   g->pause_us = get_instant(r);
   g->mint_pause_us = get_instant(r);
   g->mint_refused = get_range(r, 0, INT64_C(1) << 40);
@@ -180,13 +181,13 @@ static void unpack_body(tcb_gov *g, reader *r) {
   g->renewed_us = get_instant(r);
   g->cautious_us = get_instant(r);
   for (int i = 0; i < 3; i++) {
-    g->refusal[i].n = get(r);
+    g->refusal[i].n = get_range(r, 0, EXACT);
     g->refusal[i].at_us = get_instant(r);
-    g->refusal[i].after_us = get(r);
+    g->refusal[i].after_us = get_range(r, -1, EXACT);
   }
   g->mints = get_range(r, 0, TCB_GOV_MINTS);
   for (int64_t i = 0; i < g->mints && !r->is_bad; i++) {
-    g->mint[i].n = get(r);
+    g->mint[i].n = get_range(r, 1, EXACT);
     g->mint[i].free_us = get_instant(r);
     g->mint[i].lease_us = get_instant(r);
   }
@@ -209,7 +210,7 @@ tcb_status tcb_gov_unpack(tcb_gov *g, const tcb_gov_now *now, const char *bytes,
     return refuse(err, "damaged", "the account's state is damaged");
   int64_t window_us = gov_max(g->limits.mint.window_us, gov_max(g->limits.push.window_us, g->limits.personalise.window_us));
   reader r = { .at = bytes + HEADER, .end = bytes + len, .last_us = now->mono_us + AHEAD_MAX + window_us };
-  int64_t mono_us = get(&r), wall_ms = get(&r);
+  int64_t mono_us = get_range(&r, -EXACT, EXACT), wall_ms = get_range(&r, -EXACT, EXACT);
   int same_boot = memcmp(bytes + 8, now->boot, 16) == 0;
   if (!same_boot) r.shift_us = now->mono_us - mono_us - gov_max(0, now->wall_ms - wall_ms) * MS;
   unpack_body(g, &r);
