@@ -50,6 +50,22 @@ static int order_skip(lua_State *L) {                    /* (n) -> true | nil, e
   return 1;
 }
 
+static int order_starts(lua_State *L) {                  /* (n) -> list of starts_at of the first of every n rows to come | nil, err */
+  tcb_sort *order = l_checkorder(L, 1);
+  int64_t step = l_checkrange(L, 2, 1, 1 << 30), i = 0;
+  const void *record;
+  int count = 0;
+  tcb_err err;
+  tcb_status status;
+  lua_newtable(L);
+  while ((status = tcb_sort_next(order, &record, &err)) == TCB_OK)
+    if (i++ % step == 0) {
+      l_pushint(L, (int64_t)tcb_sort_get(record, 8));
+      lua_rawseti(L, -2, ++count);
+    }
+  return status == TCB_NOT_FOUND ? 1 : l_fail(L, &err);
+}
+
 static int order_close(lua_State *L) {                   /* close, __gc and __close; harmless when repeated */
   order_ud *u = luaL_checkudata(L, 1, ORDER);
   tcb_sort_free(u->core);
@@ -64,7 +80,7 @@ static int order_tostring(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = { {"count", order_count}, {"skip", order_skip}, {"close", order_close}, {NULL, NULL} };
+static const luaL_Reg methods[] = { {"count", order_count}, {"skip", order_skip}, {"starts", order_starts}, {"close", order_close}, {NULL, NULL} };
 static const luaL_Reg meta[] = { {"__gc", order_close}, {"__close", order_close}, {"__tostring", order_tostring}, {NULL, NULL} };
 
 void l_order_register(lua_State *L) {                    /* module table on top, left on top */

@@ -63,7 +63,8 @@ tcb_status tcb_reader_hashed(tcb_reader **out, tcb_passed **passed, tcb_ctx *ctx
   }
   *p = (tcb_passed){ .ctx = ctx, .refs = 2 };
   begin(p, 0);
-  *h = (hashed){ .face = { .read = hashed_read, .seek = hashed_seek, .free = hashed_free, .fd = inner->fd }, .ctx = ctx, .inner = inner, .passed = p };
+  *h = (hashed){ .ctx = ctx, .inner = inner, .passed = p };
+  h->face = (tcb_reader){ .read = hashed_read, .seek = hashed_seek, .free = hashed_free, .fd = inner->fd };
   *out = &h->face;
   *passed = p;
   return TCB_OK;

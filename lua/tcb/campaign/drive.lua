@@ -6,6 +6,7 @@ local again = require "tcb.campaign.again"
 local counts = require "tcb.campaign.counts"
 local events = require "tcb.campaign.events"
 local items = require "tcb.campaign.items"
+local order = require "tcb.campaign.order"
 local journal = require "tcb.campaign.journal"
 local push = require "tcb.campaign.push"
 local reconcile = require "tcb.campaign.reconcile"
@@ -130,7 +131,11 @@ function Drive:feed_items(batch)
   local shape = {}
   for name, value in pairs(self.shape) do shape[name] = value end
   shape.batch = batch or shape.batch
-  local feed, err = self.campaign.source:feed(shape, j:checkpoint())
+  local sorted, err = order.is_sorted(self.campaign, j, self.conf, shape)
+  if sorted == nil then return nil, err end
+  shape.sort = sorted or nil
+  local feed
+  feed, err = self.campaign.source:feed(shape, j:checkpoint())
   if not feed then return nil, err end
   self.feed = feed
   if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end

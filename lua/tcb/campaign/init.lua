@@ -57,6 +57,7 @@ Campaign.__name = "tcb.campaign"
 ---@field on_batch fun(b)?
 ---@field on_outcome fun(o)?
 ---@field on_progress fun(s)?
+---@field on_note fun(text: string)? what the user should know, such as a changed order; default: the log
 
 --- Makes a campaign. Touches neither disk nor network. Raises on unknown options and wrong types.
 ---@param opts tcb.CampaignOptions

@@ -13,7 +13,7 @@ M.SHAPE = {
 M.RUN = {
   in_doubt = "string", retry_failed = "integer", wait = "boolean", patience_s = "number", give_up_s = "number", timeout_s = "number",
   max_records = "integer", canary = "integer", stop_over = "number", on_batch = "function", on_outcome = "function",
-  on_progress = "function", progress_s = "number", yes = "boolean", keep_input = "boolean", dry_run = "boolean",
+  on_progress = "function", on_note = "function", progress_s = "number", yes = "boolean", keep_input = "boolean", dry_run = "boolean",
 }
 
 local OBJECTS = { client = "table", source = "any", journal = "string" }

@@ -5,6 +5,7 @@ local core = require "tcb.core"
 local config = require "tcb.config"
 local forecast = require "tcb.campaign.forecast"
 local setup = require "tcb.campaign.setup"
+local sorts = require "tcb.campaign.order"
 
 local M = {}
 --- Stands for a label that was given by name, where nobody can be asked for its id.
@@ -24,6 +25,7 @@ local ANY_LABEL = "00000000-0000-4000-8000-000000000000"
 ---@field late_by_s number by how much the worst misses its window; 0 when all are met
 ---@field start_by integer? when met is false: the latest start that would meet them all
 ---@field misses_at integer? the window that is missed by most
+---@field order "input"|"starts_at" in which the records would be sent
 
 local function limits_of(c, o)
   if c.client and c.client._conf then return c.client._conf.limits, c.client._conf.from and c.client._conf.from.tokens and c.client._conf.tokens end
@@ -59,11 +61,23 @@ function M.run(c, o)
     wait = function(fd) core.poll({ fd }, 3600) end })
   if not sums then return nil, err end
   local limits, tokens = limits_of(c, o)
-  local f = forecast.run({ batches = sums.batches, limits = limits, tokens = tokens, now = now }, function(i) return opens[i] end)
-  local late, misses_at = lateness(f.times, opens)
+  local function send(in_order)
+    local f = forecast.run({ batches = sums.batches, limits = limits, tokens = tokens, now = now }, function(i) return in_order[i] end)
+    local late, at = lateness(f.times, in_order)
+    return f, late, at
+  end
+  local f, late, misses_at = send(opens)
+  local order = "input"
+  if c.options.sort or (late > 0 and sorts.may_sort(c, { limits = limits })) then
+    local sorted
+    sorted, err = c.source:opens(shape, now, true)
+    if not sorted then return nil, err end
+    local f2, late2, misses2 = send(sorted)
+    if c.options.sort or late2 < late then f, late, misses_at, order = f2, late2, misses2, "starts_at" end
+  end
   return { rows = sums.rows, ok = sums.ok, refused = sums.refused, duplicates = sums.duplicates, overlaps = sums.overlaps, batches = sums.batches,
     tokens = f.tokens, starts_at = f.starts_at, finishes_at = f.finishes_at, met = late == 0, late_by_s = late / 1000,
-    start_by = late > 0 and f.starts_at - late or nil, misses_at = misses_at, excluded = sums.excluded }
+    start_by = late > 0 and f.starts_at - late or nil, misses_at = misses_at, order = order, excluded = sums.excluded }
 end
 
 return M

@@ -110,7 +110,7 @@ end
 
 --- Options that the feed itself wants; the others are the campaign's.
 local FEED = { "caller", "map", "set", "zone", "country", "plus", "dialect", "label_optional", "starts_at", "ends_at", "exclude",
-  "unique", "sort" }
+  "unique" }
 
 --- The shape for the feed: the options that form a body, the label by its id. One table a journal, so that a source may keep its
 --- reader for it.

@@ -173,6 +173,14 @@ end
 --- Looks at the whole input without keeping any of it: see tcb.source.scan.
 function Source:scan(shape, now, on) return require("tcb.source.scan").run(self, shape, now, on) end
 
+--- When the first window of each batch opens, epoch ms, in the input's order or in that of starts_at. Blocks for one pass.
+---@param shape tcb.Shape
+---@param now integer
+---@param sorted boolean?
+---@return integer[]? opens
+---@return tcb.Error? err
+function Source:opens(shape, now, sorted) return require("tcb.source.scan").opens(self, shape, now, sorted) end
+
 --- Closes what rebuild keeps open.
 function Source:close()
   if self._rebuilder then self._rebuilder:close() end

@@ -107,8 +107,8 @@ function M.open(reader, shape, o)
   local feed
   feed, err = core.feed(reader, made)
   if not feed then return nil, err end
-  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull, _closed = false, _order = nil, _twins = nil, remembers = false,
-    name = o.name, dialect = made.dialect }, Feed)
+  local self = setmetatable({ _core = feed, _spare = {}, _zone = made.zone, _said = false, _each = nil, _row = nil, _pull = o.pull,
+    _closed = false, _order = nil, _twins = nil, remembers = false, name = o.name, dialect = made.dialect }, Feed)
   local ok, why = feed:start()
   if not ok and why ~= "wait" then err = why
   elseif shape.exclude then ok, err = exclude(feed, shape.exclude, shape.country) if ok then err = nil end

@@ -66,7 +66,10 @@ end
 ---@return tcb.Error? err
 function M.run(source, shape, now, on)
   on = on or {}
-  local feed, err = source:feed(shape)
+  local plain = {}
+  for k, v in pairs(shape) do plain[k] = v end
+  plain.sort = nil                                         -- faults come in the input's order, whatever the batches' is
+  local feed, err = source:feed(plain)
   if not feed then return nil, err end
   local pairs
   pairs, err = core.pairs()
@@ -84,6 +87,39 @@ function M.run(source, shape, now, on)
   if not ok then return nil, err end
   sums.rows = sums.ok + sums.refused + sums.excluded
   return sums
+end
+
+--- See Source:opens.
+function M.opens(source, shape, now, sorted)
+  local feed, err = source:_feed(shape, nil, false)
+  if not feed then return nil, err end
+  local opens, order, why = {}, nil, nil
+  if sorted then
+    order, err = core.order()
+    if order then
+      feed:watch(true)
+      feed._order = order
+    end
+  end
+  local ok = order ~= nil or not sorted
+  while ok and why ~= "end" do
+    local b
+    b, why = feed:next(now)
+    if b then
+      opens[#opens + 1] = b.min_starts_at
+      feed:release(b)
+    elseif type(why) ~= "string" then ok, err = nil, why end
+  end
+  feed:close()
+  if order then
+    if ok then
+      opens, err = order:starts(shape.batch or 500)
+      ok = opens ~= nil
+    end
+    order:close()
+  end
+  if not ok then return nil, err end
+  return opens
 end
 
 return M

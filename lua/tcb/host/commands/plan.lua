@@ -29,6 +29,7 @@ local function verdict(p)
       duration((p.finishes_at - p.starts_at) / 1000),
       p.tokens, p.tokens == 1 and "" or "s")
   end
+  if p.order == "starts_at" then lines[#lines + 1] = "sent in the order of starts_at" end
   if p.met then
     if p.batches > 0 then lines[#lines + 1] = "every window is met" end
   else

@@ -52,6 +52,7 @@ local function run(opts, rest, env)
   for name, value in pairs{ in_doubt = opts.in_doubt, retry_failed = opts.retry_failed, wait = opts.wait, patience_s = opts.patience, give_up_s = opts.give_up,
     max_records = opts.max_records, canary = opts.canary, keep_input = opts.keep_input, yes = opts.yes } do o[name] = value end
   if show and not o.on_progress then o.on_progress, o.progress_s = show.hook, show.every_s end
+  o.on_note = function(text) env.note("tcb push: " .. text .. "\n") end
   o.client, o.source = client, campaign.source(opts.input or file)
   o.journal = opts.journal or file .. ".tcb.db"
   local c = require("tcb.campaign").new(o)
