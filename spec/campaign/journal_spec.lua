@@ -139,6 +139,28 @@ describe("journal", function()
     assert.equal("store", err.kind)
   end)
 
+  it("opens the journals of every earlier version with their outcomes unchanged", function()
+    local sqlite, summary = require "tcb.sqlite", require "tcb.campaign.summary"
+    local file = assert(io.open("spec/campaign/stored/journal-1.sql", "rb"))
+    local db = assert(sqlite.open(path))
+    assert(db:exec(file:read "*a"))
+    file:close()
+    assert(db:exec "PRAGMA user_version=1; PRAGMA application_id=1952670314")
+    db:close()
+    for _, options in ipairs{ { readonly = true }, { what = "push" } } do
+      local j = assert(make(options))
+      local s = summary.read(j)
+      assert.same({ 25, 1, 14, 5, 5 }, { s.records, s.refused, s.success, s.failed, s.in_doubt })
+      assert.same({ 3, 2 }, { s.reasons["Not a Truecaller user"], s.reasons["Failed to push"] })
+      local codes, _, ids = j:outcomes(1)
+      assert.same({ 5, 80, 40 }, { #codes, #ids, #j:hashes(1) })
+      assert.truthy(core.outcome.id(ids, 5))
+      assert.equal(2, j:value "PRAGMA user_version")
+      j:close()
+    end
+    assert.same({}, require("tcb.campaign.care").verify(path).problems)
+  end)
+
   it("writes nothing more after a failed write, and says why each time", function()
     local j = assert(make())
     assert(j:add(batch()))

@@ -368,6 +368,14 @@ function M.open(path, options)
   if version == 0 and not options.create then
     return give_up(errors.new{ kind = "store", slug = "foreign", message = ("'%s' is no journal of tcb"):format(path) })
   end
+  if options.readonly and version < schema.VERSION then                   -- only who may write can upgrade it
+    db:close()
+    local upgraded
+    upgraded, err = M.open(path, { what = "upgrade" })
+    if not upgraded then return nil, err end
+    upgraded:close()
+    return M.open(path, options)
+  end
   if not options.readonly then
     ok, err = schema.upgrade(db, version)
     if ok then ok, err = db:exec "PRAGMA cache_size=-256" end                 -- kB; what is written is hardly ever read again

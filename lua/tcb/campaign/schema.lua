@@ -2,8 +2,8 @@
 -- @module tcb.campaign.schema
 local M = {}
 
---- Kept in `PRAGMA user_version`; each version has one step in UPGRADES that makes it out of the one before.
-M.VERSION = 1
+--- Kept in `PRAGMA user_version`; each version after the first has one step in UPGRADES that makes it out of the one before.
+M.VERSION = 2
 --- `PRAGMA application_id`: "tcbj".
 M.APPLICATION = 0x7463626a
 
@@ -78,29 +78,41 @@ CREATE TABLE record_id (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
 CREATE TABLE reason (n INTEGER PRIMARY KEY, text TEXT NOT NULL, field TEXT NOT NULL);
 ]]
 
---- UPGRADES[v]: SQL that makes version v out of v - 1. A journal is upgraded in one transaction when it is opened for writing.
-M.UPGRADES = { TABLES }
+--- Version 1 kept the large columns in `input` and `outcome`.
+local FROM_1 = [[
+CREATE TABLE hash (seq INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE record_id (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
+INSERT INTO hash SELECT seq, hashes FROM input WHERE hashes IS NOT NULL;
+INSERT INTO body SELECT seq, body FROM input WHERE body IS NOT NULL;
+INSERT INTO record_id SELECT seq, ids FROM outcome WHERE ids IS NOT NULL;
+ALTER TABLE input DROP COLUMN hashes;
+ALTER TABLE input DROP COLUMN body;
+ALTER TABLE outcome DROP COLUMN ids;
+]]
 
---- Makes a new database a journal, or an old journal one of this version. Returns true, or nil, err.
+--- Does the database have this table?
+local function has_table(db, name)
+  return db:prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"):row(name) ~= nil
+end
+
+--- UPGRADES[v](db): SQL that makes version v out of v - 1.
+M.UPGRADES = { [2] = function(db) return has_table(db, "hash") and "" or FROM_1 end }
+
+--- Makes a new database a journal, or an old journal one of this version, in one transaction. Returns true, or nil, err.
 ---@param db table an open tcb.sqlite connection
 ---@param from integer its user_version; 0: new
 function M.upgrade(db, from)
   if from == M.VERSION then return true end
   local ok, err = db:begin()
-  if not ok then return nil, err end
-  for v = from + 1, M.VERSION do
-    ok, err = db:exec(M.UPGRADES[v])
-    if not ok then
-      db:rollback()
-      return nil, err
-    end
+  if ok and from == 0 then ok, err = db:exec(TABLES) end
+  for v = from == 0 and M.VERSION + 1 or from + 1, M.VERSION do
+    if ok then ok, err = db:exec(M.UPGRADES[v](db)) end
   end
-  ok, err = db:exec(("PRAGMA user_version=%d; PRAGMA application_id=%d"):format(M.VERSION, M.APPLICATION))
-  if not ok then
-    db:rollback()
-    return nil, err
-  end
-  return db:commit()
+  if ok then ok, err = db:exec(("PRAGMA user_version=%d; PRAGMA application_id=%d"):format(M.VERSION, M.APPLICATION)) end
+  if ok then return db:commit() end
+  db:rollback()
+  return nil, err
 end
 
 return M
