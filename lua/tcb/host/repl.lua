@@ -76,6 +76,17 @@ local function compile(text)
   return nil, message, message:find("<eof>", 1, true) ~= nil
 end
 
+--- "did you mean" for a call of something that is not there, as "attempt to call a nil value (method 'personalize')".
+local function hint(message)
+  local name = message:match "%(method '([%w_]+)'%)" or message:match "%(field '([%w_]+)'%)" or message:match "%(global '([%w_]+)'%)"
+  if not name or not message:find "nil value" then return "" end
+  local known, docs = {}, require "tcb.host.docs".index()
+  for _, f in ipairs(docs.functions) do known[#known + 1] = f.shown:match "[%w_]+$" end
+  for _, class in ipairs(docs.classes) do for _, f in ipairs(class.methods) do known[#known + 1] = f.name end end
+  local near = require "tcb.host.args".nearest(name, known)
+  return near and near ~= name and ("; did you mean '%s'?"):format(near) or ""
+end
+
 local function print_values(session, values)
   local show = require "tcb.host.show"
   for i = 2, values.n do
@@ -117,7 +128,7 @@ local function evaluate(session, text, chunk, is_expression)
   end
   session.last_error = failed.value
   local message = type(failed.value) == "table" and not errors.is(failed.value) and "(error object is a table value)" or tostring(failed.value)
-  io.stderr:write(failure.clean(message), "\n")
+  io.stderr:write(failure.clean(message .. hint(message)), "\n")
   if errors.is(failed.value) then io.stderr:write "(:explain says more)\n" end
 end
 
