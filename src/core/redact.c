@@ -38,15 +38,15 @@ static size_t secret_at(const tcb_secrets *s, const char *text, size_t len) {
   return 0;
 }
 
-/* Length of the digit run at text[at] when it is to be masked, else 0. */
-static size_t number_at(const char *text, size_t len, size_t at) {
+/* Length of the digit run at text[at] when it is to be masked, else 0. What touches it and is a secret is no part of a word. */
+static size_t number_at(const tcb_secrets *s, const char *text, size_t len, size_t at, int behind_secret) {
   size_t n = 0;
-  unsigned char before = at ? (unsigned char)text[at - 1] : ' ';
+  unsigned char before = at && !behind_secret ? (unsigned char)text[at - 1] : ' ';
   if (isalnum(before) || before == '_') return 0;
   while (at + n < len && isdigit((unsigned char)text[at + n])) n++;
   if (n < 8 || n > 15 || (n == 13 && text[at] == '1')) return 0;
   unsigned char after = at + n < len ? (unsigned char)text[at + n] : ' ';
-  if (isalpha(after) || after == '_') return 0;
+  if ((isalpha(after) || after == '_') && secret_at(s, text + at + n, len - at - n) == 0) return 0;
   if (after == '-' && at + n + 1 < len && isxdigit((unsigned char)text[at + n + 1]) && n == 8) return 0;   /* a UUID's head */
   if (before == '-' && n == 12) return 0;                                                                   /* and its tail */
   return n;
@@ -60,7 +60,7 @@ tcb_status tcb_redact(tcb_ctx *ctx, const char *text, size_t len, tcb_buf *out, 
     const char *with = "[secret]";
     size_t n = secret_at(&ctx->secrets, text + i, len - i);
     if (n == 0 && isdigit((unsigned char)text[i])) {
-      n = number_at(text, len, i);
+      n = number_at(&ctx->secrets, text, len, i, i > 0 && i == plain);
       if (n) tcb_mask(text + i, n, masked), with = masked;
       else {
         while (i < len && isdigit((unsigned char)text[i])) i++;
