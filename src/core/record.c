@@ -89,7 +89,8 @@ static tcb_fault read_field(const tcb_check *check, tcb_field field, const tcb_c
     int required = tcb_rules[field].required && !(field == TCB_LABEL && check->label_optional);
     return fault_of(required ? TCB_FAULT_MISSING : TCB_FAULT_NONE, field, 0, 0);
   }
-  if (!cell->is_int && tcb_utf8_count(cell->text.data, cell->text.len) < 0) return fault_of(TCB_FAULT_ENCODING, field, 0, 0);
+  if (!cell->is_int && tcb_rules[field].type != TCB_TYPE_TEXT && tcb_utf8_count(cell->text.data, cell->text.len) < 0)
+    return fault_of(TCB_FAULT_ENCODING, field, 0, 0);
   switch (tcb_rules[field].type) {
   case TCB_TYPE_NUMBER: return read_number(check, field, cell, out);
   case TCB_TYPE_UUID: return read_label(field, cell, out);
@@ -153,21 +154,35 @@ tcb_status tcb_json_text(const char *text, size_t len, tcb_buf *out, tcb_err *er
   return TCB_OK;
 }
 
+static char *put(char *to, const char *text, size_t len) {
+  memcpy(to, text, len);
+  return to + len;
+}
+
+static char *put_int(char *to, int64_t n) {                /* instants: never negative */
+  char digits[20];
+  size_t at = sizeof digits;
+  do digits[--at] = (char)('0' + n % 10); while ((n /= 10) != 0);
+  return put(to, digits + at, sizeof digits - at);
+}
+
 tcb_status tcb_record_encode(const tcb_record *record, tcb_dialect dialect, int plus, tcb_buf *out, tcb_err *err) {
-  char open = '{';
   for (int i = 0; i < TCB_FIELDS; i++) {
     tcb_text text = record->text[i];
     tcb_type type = tcb_rules[i].type;
     if (type != TCB_TYPE_NUMBER && type != TCB_TYPE_INSTANT && text.data == NULL) continue;
-    tcb_status status = tcb_buf_addf(out, err, "%c\"%s\":", open, tcb_rules[i].name[dialect]);
-    if (status == TCB_OK) {
-      if (type == TCB_TYPE_NUMBER) status = tcb_buf_addf(out, err, "\"%s%s\"", plus ? "+" : "", record->number[i]);
-      else if (type == TCB_TYPE_INSTANT)
-        status = tcb_buf_addf(out, err, "%lld", (long long)(i == TCB_STARTS_AT ? record->starts_at : record->ends_at));
-      else status = tcb_json_text(text.data, text.len, out, err);
-    }
+    const char *name = tcb_rules[i].name[dialect];
+    size_t name_len = strlen(name);
+    tcb_status status = tcb_buf_reserve(out, name_len + 32, err);
     if (status != TCB_OK) return status;
-    open = ',';
+    char *to = out->data + out->len;
+    *to++ = i == 0 ? '{' : ',';
+    *to++ = '"';
+    to = put(put(to, name, name_len), "\":", 2);
+    if (type == TCB_TYPE_NUMBER) to = put(put(put(to, "\"+", plus ? 2 : 1), record->number[i], record->number_len[i]), "\"", 1);
+    else if (type == TCB_TYPE_INSTANT) to = put_int(to, i == TCB_STARTS_AT ? record->starts_at : record->ends_at);
+    out->len = (size_t)(to - out->data);
+    if (type != TCB_TYPE_NUMBER && type != TCB_TYPE_INSTANT && (status = tcb_json_text(text.data, text.len, out, err)) != TCB_OK) return status;
   }
   return tcb_buf_add(out, "}", 1, err);
 }

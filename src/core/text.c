@@ -1,6 +1,8 @@
 /* core/text.c: UTF-8, one code point at a time: the reference that the vector paths are compared with. */
 #include "core/text.h"
 
+#include <string.h>
+
 size_t tcb_utf8_get(const char *s, size_t len, uint32_t *code_point) {
   const unsigned char *p = (const unsigned char *)s;
   if (p[0] < 0x80) {
@@ -24,6 +26,8 @@ long tcb_utf8_count(const char *s, size_t len) {
   long count = 0;
   uint32_t c;
   for (size_t i = 0; i < len; count++) {
+    uint64_t eight;
+    while (len - i > 8 && (memcpy(&eight, s + i, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) i += 8, count += 8;
     size_t n = tcb_utf8_get(s + i, len - i, &c);
     if (n == 0) return -1;
     i += n;
