@@ -55,17 +55,20 @@ static int native_width(lua_State *L) {                  /* (UTF-8 text) -> colu
   return 1;
 }
 
-static int native_read_secret(lua_State *L) {            /* () -> a line typed without echo | nil */
+static int native_read_secret(lua_State *L) {            /* (prompt) -> a line typed without echo | nil */
   char line[512];
+  const char *prompt = luaL_checkstring(L, 1);
   struct termios before, quiet;
   int fd = fileno(stdin), is_quiet = tcgetattr(fd, &before) == 0;
   if (is_quiet) {
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(fd, TCSAFLUSH, &quiet);
+    tcsetattr(fd, TCSADRAIN, &quiet);
   }
+  fputs(prompt, stderr);                                 /* echo is off by now: whoever answers at once is not shown, and loses nothing */
   char *read = fgets(line, sizeof line, stdin);
-  if (is_quiet) tcsetattr(fd, TCSAFLUSH, &before);
+  if (is_quiet) tcsetattr(fd, TCSADRAIN, &before);
+  fputc('\n', stderr);
   if (read == NULL) return 0;
   lua_pushlstring(L, line, strcspn(line, "\r\n"));
   memset(line, 0, sizeof line);

@@ -27,9 +27,7 @@ local function read_key(opts, env)
     key = os.getenv(opts.api_key_env)
     if not key then return errors.fail("config", "the environment has no " .. opts.api_key_env, { field = "api_key" }) end
   elseif native.isatty(0) then
-    env.note "API key (not shown): "
-    key = native.read_secret()
-    env.note "\n"
+    key = native.read_secret "API key (not shown): "
   end
   key = key and key:match "^%s*(.-)%s*$"
   if not key or key == "" then
