@@ -12,6 +12,7 @@ local push = require "tcb.campaign.push"
 local reconcile = require "tcb.campaign.reconcile"
 local setup = require "tcb.campaign.setup"
 local summary = require "tcb.campaign.summary"
+local windows = require "tcb.campaign.windows"
 local task = require "tcb.task"
 
 local STATE = journal.STATE
@@ -131,12 +132,18 @@ function Drive:feed_items(batch)
   local shape = {}
   for name, value in pairs(self.shape) do shape[name] = value end
   shape.batch = batch or shape.batch
-  local sorted, err = order.is_sorted(self.campaign, j, self.conf, shape)
-  if sorted == nil then return nil, err end
-  shape.sort = sorted or nil
-  local feed
-  feed, err = self.campaign.source:feed(shape, j:checkpoint())
+  local c, feed, err = self.campaign, nil, nil
+  if c.options.schedule then
+    feed, err = windows.open(c, j, shape)
+  else
+    local sorted
+    sorted, err = order.is_sorted(c, j, self.conf, shape)
+    if sorted == nil then return nil, err end
+    shape.sort = sorted or nil
+    feed, err = c.source:feed(shape, j:checkpoint())
+  end
   if not feed then return nil, err end
+  if self.feed then self.feed:close() end
   self.feed = feed
   if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end
   if feed.remembers then                                    -- keys of an earlier run count
@@ -158,6 +165,8 @@ function Drive:feed_items(batch)
         return item
       elseif why == "wait" then
         self:wait_input(feed)
+      elseif why == "later" then
+        self:pause(math.min(rest, 3600))
       elseif why == "refused" or why == "end" then
         local ok, failed = self:keep_refusals(feed, rest, why == "end")
         if not ok then return nil, failed end
@@ -339,7 +348,7 @@ function Drive:new_run()
   self.run = push.new{
     dialect = self.shape.dialect,
     journal = self.journal, caller = self.caller, counts = self.counts, hooks = { on_batch = o.on_batch }, in_doubt = o.in_doubt,
-    strict = c.options.strict, patience_s = o.patience_s, deadline_s = self.conf.deadline_s, max_records = o.max_records,
+    strict = c.options.strict or c.options.schedule ~= nil, patience_s = o.patience_s, deadline_s = self.conf.deadline_s, max_records = o.max_records,
     unlimited = self.conf.limits.push == false,
   }
   c.running = self.run

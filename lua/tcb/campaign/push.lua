@@ -222,6 +222,21 @@ function Push:start(item)
   slot:wait()
 end
 
+--- Every window of the batch has passed already: it needs no slot.
+function Push:is_over(item)
+  local at = now()
+  return item.last_ends_at <= at or (self.strict and item.last_starts_at ~= nil and item.last_starts_at <= at)
+end
+
+function Push:write_off(item)
+  item.state = STATE.expired
+  local ok, err
+  if item.seq then ok, err = self.journal:mark(item.seq, STATE.expired, nil, item.events) else ok, err = self.journal:add(item) end
+  item:release()
+  if not ok then return self:journal_failed(err) end
+  self.counts:expired(item)
+end
+
 --- Takes batches until there are none, the run is stopped, or its bounds are reached.
 function Push:dispatch()
   local left = (self.max_records or math.huge) - self.begun
@@ -231,8 +246,12 @@ function Push:dispatch()
       self.enough = "max_records"
       break
     end
-    left, self.begun = left - item.records, self.begun + item.records
-    self:start(item)
+    if item.generation == 0 and self:is_over(item) then
+      self:write_off(item)
+    else
+      left, self.begun = left - item.records, self.begun + item.records
+      self:start(item)
+    end
     if self.stopped then break end
   end
 end

@@ -144,14 +144,33 @@ function M.stored_source(j)
   return source
 end
 
+--- What a sorted feed still holds.
+local function count_sorted(feed)
+  local sums = { records = 0, refused = 0, excluded = 0 }
+  while true do
+    local b, why, rest = feed:next(core.clock.now())
+    local part = b or rest
+    if part then sums.refused, sums.excluded = sums.refused + part.refused_count, sums.excluded + part.excluded_count end
+    if b then
+      sums.records = sums.records + b.count
+      feed:release(b)
+    elseif why ~= "refused" then
+      return why == "end" and sums or nil
+    end
+  end
+end
+
 --- What an interrupted push has not read yet: { waiting, refused, dropped }; nil when all was read, or the input is not there.
 function M.rest(self, j)
   if j.header.input_done ~= 0 or not self.source or self.options.each or self.options.schedule then return nil end
   local now = self.source.identity and self.source:identity()
   if not now or not now.size or now.size ~= j.header["input.size"] then return nil end
-  local feed = self.source:feed(M.shape(self, j), j:checkpoint())
+  local shape = M.shape(self, j)
+  shape.sort = j.header.order == "starts_at" or nil
+  local feed = self.source:feed(shape, j:checkpoint())
   if not feed then return nil end
-  local sums = feed:drain(core.clock.now(), function() error("a file that has to be waited for", 0) end)
+  local sums
+  if shape.sort then sums = count_sorted(feed) else sums = feed:drain(core.clock.now(), function() error("a file that has to be waited for", 0) end) end
   feed:close()
   return sums and { waiting = sums.records, refused = sums.refused, dropped = sums.excluded }
 end
