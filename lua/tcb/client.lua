@@ -95,8 +95,7 @@ end
 
 --- The account's numbers and their states: `status` is listed, pending (being listed) or delisting; a delisted number is absent.
 -- `GET .../number_management/numbers`; fields as in the API reference, instants as epoch ms.
----@param opts? { department_id: string, operation_id: string, process_id: string, feature_set_id: string, limit: integer,
---- page: integer }
+---@param opts? { department_id: string, operation_id: string, process_id: string, feature_set_id: string, limit: integer, page: integer }
 ---@return tcb.Pages numbers callable in `for`; :all() :first() :find(fn) :page(n)
 function Client:numbers(opts)
   return pages.new(self._wire, "numbers", options.check("client:numbers", opts,

@@ -15,6 +15,7 @@ local M = {}
 ---@field retry_after_s number? seconds to wait before that
 ---@field place string? file:line of the row or script
 ---@field sent boolean? whether the first byte of a request had left
+---@field remedy string? what to do, where the kind alone does not tell
 local Error = {}
 Error.__index = Error
 Error.__name = "tcb.error"

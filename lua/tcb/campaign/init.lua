@@ -44,7 +44,7 @@ Campaign.__name = "tcb.campaign"
 ---@field ends_at integer?
 ---@field exclude string|table|nil do-not-call list: a file with a number a line, or a list
 ---@field schedule tcb.Schedule? one record per row and window
----@field each function? hook: see docs/reference.md
+---@field each function? hook each(r) on every row's record: nil or true keeps it (fields set on r count), false drops it, a table or a list of tables replaces it; an error stops the push
 ---@field in_doubt "hold"|"resend"|nil what becomes of batches whose fate is not known; default hold
 ---@field retry_failed integer? send "Failed to push" again so often; default 0
 ---@field wait boolean? push waits for settlement
@@ -54,9 +54,14 @@ Campaign.__name = "tcb.campaign"
 ---@field max_records integer? send at most so many in this run
 ---@field canary integer? so many records go first and must settle before the rest goes
 ---@field stop_over number? per cent of the canary that may fail; default 5
----@field on_batch fun(b)?
----@field on_outcome fun(o)?
----@field on_progress fun(s)?
+---@field on_batch function? hook on_batch{ seq, batch_id, records } when a batch was accepted
+---@field on_outcome function? hook on_outcome{ seq, position, batch_id, outcome, reason, record_id } when a record is settled
+---@field on_progress function? hook on_progress(p) each progress_s: records, rate, tokens, outcomes so far
+---@field progress_s number? seconds between calls of on_progress; default 1
+---@field keep_input boolean? keep a copy of the input beside the journal
+---@field label_optional boolean? let rows without a label go; the service may refuse them
+---@field dry_run boolean? push reads, checks and encodes everything, sends and writes nothing
+---@field yes boolean? do not ask before a large push (the host's)
 ---@field on_note fun(text: string)? what the user should know, such as a changed order; default: the log
 
 --- Makes a campaign. Touches neither disk nor network. Raises on unknown options and wrong types.

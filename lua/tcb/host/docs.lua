@@ -7,8 +7,8 @@ local M = {}
 M.CLASSES = { "tcb.Client", "tcb.Pages", "tcb.Batch", "tcb.Job", "tcb.Campaign", "tcb.Source", "tcb.Schedule", "tcb.Task", "tcb.Sandbox",
   "tcb.Listener", "tcb.Inbox", "tcb.ClientV1", "tcb.Error" }
 
---- `tcb.client`'s module text, and so on; the checkout's when TCB_LUADIR names one.
-local function source_of(module)
+--- A module's text: the checkout's when TCB_LUADIR names one, else the one inside the binary.
+function M.source(module)
   local path = os.getenv "TCB_LUADIR" and package.searchpath(module, package.path)
   if path then
     local file = assert(io.open(path, "rb"))
@@ -85,7 +85,7 @@ local index
 
 local function public_names()
   local names = {}
-  for name, module, field in source_of "tcb":gmatch "\n  ([%w_]+) = { \"([%w_.]+)\", \"([%w_]+)\" }," do
+  for name, module, field in M.source "tcb":gmatch "\n  ([%w_]+) = { \"([%w_.]+)\", \"([%w_]+)\" }," do
     names[#names + 1] = { name = name, module = module, field = field }
   end
   return names
@@ -98,7 +98,7 @@ function M.index()
   local modules = {}
   local function parsed(name)
     if modules[name] == nil then
-      local text = source_of(name)
+      local text = M.source(name)
       modules[name] = text and M.parse(text) or false
     end
     return modules[name]
@@ -115,16 +115,17 @@ function M.index()
     if not name:match "^tcb%.host" then parsed(name) end
   end
   for _, class in ipairs(M.CLASSES) do
-    local entry = { name = class, object = class:match "(%w+)$":lower(), methods = {} }
+    local entry = { name = class, object = class:match "(%w+)$":lower(), methods = {}, internal = {} }
     if class == "tcb.ClientV1" then entry.object = "client.v1" end
     for _, module in pairs(modules) do
       if module and module.classes[class] then
         entry.fields, entry.text = module.classes[class].fields, module.classes[class].text
         if entry.text == "" then entry.text = module.text end
         for _, f in ipairs(module.functions) do
-          if module.owners[f.owner] == class and not f.name:match "^_" and not f.text:match "^Called by" and not f.text:match "^Used by" then
+          local is_internal = f.text:match "^Called by" or f.text:match "^Used by"
+          if module.owners[f.owner] == class and not f.name:match "^_" then
             f.shown = entry.object .. ":" .. f.name
-            entry.methods[#entry.methods + 1] = f
+            table.insert(is_internal and entry.internal or entry.methods, f)
           end
         end
       end
@@ -140,6 +141,13 @@ function M.index()
     end
   end
   return index
+end
+
+--- Methods of a class that are the library's own affair: their comment begins with "Used by" or "Called by".
+function M.internal(class)
+  local names = {}
+  for _, f in ipairs((M.index().by_class[class] or {}).internal or {}) do names[#names + 1] = f.name end
+  return names
 end
 
 --- The signature: `client:labels(opts)`.
