@@ -252,14 +252,21 @@ static int feed_resume(lua_State *L) {                   /* (checkpoint) -> true
   return 1;
 }
 
-static int feed_exclude(lua_State *L) {                  /* (digits) -> true | nil, err */
+/* (whole lines, country?, lines before them) -> lines so far | nil, err, line: adds them to the do-not-call list */
+static int feed_exclude(lua_State *L) {
+  tcb_feed *f = l_checkfeed(L, 1);
   size_t len;
-  const char *digits = luaL_checklstring(L, 2, &len);
-  luaL_argcheck(L, len >= 1 && len <= 15 && strspn(digits, "0123456789") == len, 2, "1 to 15 digits expected");
+  const char *lines = luaL_checklstring(L, 2, &len), *country = luaL_optstring(L, 3, "");
+  int64_t line = l_optint(L, 4, 0);
   tcb_err err;
-  if (tcb_feed_exclude(l_checkfeed(L, 1), digits, len, &err) != TCB_OK) return l_fail(L, &err);
-  lua_pushboolean(L, 1);
-  return 1;
+  luaL_argcheck(L, strlen(country) <= 3, 3, "a country code has 1 to 3 digits");
+  if (tcb_feed_exclude(f, lines, len, country, &line, &err) == TCB_OK) {
+    l_pushint(L, line);
+    return 1;
+  }
+  l_fail(L, &err);
+  l_pushint(L, line);
+  return 3;
 }
 
 static int feed_header(lua_State *L) {                   /* () -> the header as it stands in the input, the delimiter */

@@ -127,6 +127,11 @@ int l_row_put(lua_State *L) {
     row_ud *u = luaL_checkudata(L, 2, ROW);
     const tcb_record *r = record_of(L, u, 2);
     luaL_argcheck(L, u->feed == feed, 2, "the row is of another feed");
+    if (u->set == 0) {                                   /* nothing was changed: it was checked already */
+      if (tcb_feed_keep(feed, &err) != TCB_OK) return l_fail(L, &err);
+      lua_pushboolean(L, 1);
+      return 1;
+    }
     for (int i = 0; i < TCB_FIELDS; i++) {
       push_value(L, u, 2, r, i);
       l_readcell(L, 2, 0, (tcb_field)i, dialect, &cells[i]);

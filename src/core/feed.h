@@ -69,6 +69,8 @@ const tcb_record *tcb_feed_record(const tcb_feed *feed);
 int64_t tcb_feed_line(const tcb_feed *feed);
 /* A cell of it, by the column's name in the header; data NULL: no such column. `scratch` keeps the text. */
 tcb_status tcb_feed_cell(const tcb_feed *feed, const char *name, size_t len, tcb_buf *scratch, tcb_text *out, tcb_err *err);
+/* Makes the record that the row at hand is. */
+tcb_status tcb_feed_keep(tcb_feed *feed, tcb_err *err);
 /* Makes a record of the row at hand: checked again, refused in the row's name when it breaks a rule. */
 tcb_status tcb_feed_put(tcb_feed *feed, const tcb_cell cells[TCB_FIELDS], tcb_err *err);
 tcb_dialect tcb_feed_dialect(const tcb_feed *feed);
@@ -95,8 +97,10 @@ void tcb_feed_unique(tcb_feed *feed, tcb_pairs *pairs);
    batches that were made before. */
 tcb_status tcb_feed_remember(tcb_feed *feed, const char *hashes, size_t len, tcb_err *err);
 
-/* Receivers that get nothing: numbers of up to 15 digits. */
-tcb_status tcb_feed_exclude(tcb_feed *feed, const char *digits, size_t len, tcb_err *err);
+/* Receivers that get nothing: whole lines of a do-not-call list, each with a number or with cells whose first is one. A first line of
+   the list that is no number is a heading; any other is TCB_E_INPUT, since to ignore it would be to call somebody who asked not to be
+   called. *line counts the lines from 0 and stands at the one at fault then. */
+tcb_status tcb_feed_exclude(tcb_feed *feed, const char *lines, size_t len, const char *country, int64_t *line, tcb_err *err);
 
 /* The header as it stands in the input, with its line end; and the delimiter. Empty before tcb_feed_start, and for NDJSON. */
 tcb_text tcb_feed_header(const tcb_feed *feed);

@@ -170,19 +170,3 @@ char tcb_feed_delimiter(const tcb_feed *f) {
 tcb_reader *tcb_feed_reader(const tcb_feed *f) {
   return f->reader;
 }
-
-/* The exclude list. */
-
-static uint64_t number_of(const char *digits, size_t len) {
-  uint64_t n = 0;
-  for (size_t i = 0; i < len; i++) n = n * 10 + (uint64_t)(digits[i] - '0');
-  return n;
-}
-
-int tcb_feed_is_excluded(const void *feed, const char digits[16]) {
-  return tcb_keyset_has(&((const tcb_feed *)feed)->exclude, number_of(digits, strnlen(digits, 16)));
-}
-
-tcb_status tcb_feed_exclude(tcb_feed *f, const char *digits, size_t len, tcb_err *err) {
-  return tcb_keyset_add(f->ctx, &f->exclude, number_of(digits, len), err) < 0 ? TCB_E_MEMORY : TCB_OK;
-}

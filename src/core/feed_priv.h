@@ -76,6 +76,8 @@ tcb_status tcb_feed_keep_shape(tcb_feed *f, const tcb_shape *shape, tcb_err *err
 tcb_status tcb_feed_room(tcb_feed *f, size_t tail, tcb_err *err);
 /* Reads the next piece behind what is unread. TCB_NOT_FOUND at the end of the input, TCB_AGAIN: nothing yet. */
 tcb_status tcb_feed_fill(tcb_feed *f, tcb_err *err);
+
+/* feed_exclude.c */
 int tcb_feed_is_excluded(const void *feed, const char digits[16]);
 
 /* feed_unique.c */

@@ -62,30 +62,21 @@ function M.shape(shape)
   return out
 end
 
---- Reads a do-not-call list into a feed. A first line that is no number is a heading; any other is an error, since ignoring it would
---- call somebody who asked not to be called.
+--- Reads a do-not-call list into a feed, a piece at a time.
 local function exclude(feed, path, country)
   local file, why = io.open(path, "r")
   if not file then return errors.fail("input", "cannot open the exclude list: " .. why) end
-  local n, failed = 0, nil
-  for line in file:lines() do
-    n = n + 1
-    local text = line:gsub("^\239\187\191", ""):gsub("\r$", ""):gsub('^"', ""):match "^[^,;\t\"]*"
-    if text:find "%S" then
-      local digits, err = core.phone.parse(text, country)
-      if digits then
-        local ok
-        ok, err = feed:exclude(digits)
-        if not ok then failed = err break end
-      elseif n > 1 then
-        failed = errors.new { kind = "input", message = err.message, place = path .. ":" .. n }
-        break
-      end
-    end
+  local lines, ok, err, at = 0, true, nil, nil
+  while ok do
+    local piece, line_rest = file:read(65536, "*l")
+    if not piece then break end
+    ok, err, at = feed:exclude(piece .. (line_rest or "") .. "\n", country, lines)
+    lines = ok or at
   end
   file:close()
-  if failed then return nil, failed end
-  return true
+  if ok then return true end
+  err.place = path .. ":" .. lines
+  return nil, err
 end
 
 ---@class tcb.Feed
