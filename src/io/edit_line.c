@@ -55,7 +55,7 @@ tcb_status tcb_edit_open(tcb_edit **out, tcb_ctx *ctx, tcb_err *err) {
   el_set(e->el, EL_EDITOR, "emacs");
   el_set(e->el, EL_SIGNAL, 0);
   el_set(e->el, EL_HIST, history, e->history);
-  el_set(e->el, EL_ADDFN, "tcb-complete", "complete", on_tab);
+  el_wset(e->el, EL_ADDFN, L"tcb-complete", L"complete", on_tab);        /* el_set would copy the names and lose the copies */
   el_set(e->el, EL_BIND, "^I", "tcb-complete", NULL);
   el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
   el_set(e->el, EL_BIND, "\033[1;5C", "em-next-word", NULL);
