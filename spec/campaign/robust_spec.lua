@@ -173,4 +173,17 @@ $B push $C --journal $D/j.db --input $D/kept $P; echo "exit $?"]])
     assert.equal(3000, got.json[1].sent)
     assert.equal(0, got.twice)
   end)
+
+  it("keeps a copy of the input when told to, and needs nothing else from then on", function()
+    local got = beside("--settle 0.05", [[
+$B push $C --journal $D/j.db $P --keep-input --max-records 1000 >/dev/null; echo "exit $?"
+echo gone > $C
+$B push $C --journal $D/j.db $P; echo "exit $?"
+$B reconcile $D/j.db --no-store --quiet >/dev/null
+$B export $D/j.db | grep -c ',success,'
+stat -c %a $D/j.db.input]])
+    assert.equal(3000, got.json[1].sent)
+    assert.truthy(got.out:find "exit 0\n.*exit 0\n3000\n600\n", got.out .. got.err)
+    assert.equal(0, got.twice)
+  end)
 end)

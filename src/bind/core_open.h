@@ -14,6 +14,7 @@ void l_zone_register(lua_State *L);
 void l_poll_register(lua_State *L);
 void l_spans_register(lua_State *L);
 void l_settle_register(lua_State *L);
+void l_copy_register(lua_State *L);
 void l_passed_register(lua_State *L);
 void l_export_register(lua_State *L);
 void l_body_register(lua_State *L);

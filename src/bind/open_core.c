@@ -27,6 +27,7 @@ EXPORT int luaopen_tcb_core(lua_State *L) {
   l_poll_register(L);
   l_spans_register(L);
   l_settle_register(L);
+  l_copy_register(L);
   l_export_register(L);
   l_body_register(L);
   l_lock_register(L);

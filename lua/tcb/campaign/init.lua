@@ -162,6 +162,7 @@ end
 function Campaign:summary()
   local j, err = journal.open(self.journal, { readonly = true })
   if not j then return nil, err end
+  setup.use_kept(self, j)
   local ok, s = pcall(summary.read, j, setup.rest(self, j))
   j:close()
   if ok then return s end
@@ -181,6 +182,7 @@ local function reading(self, fn)
   end
   return finish(pcall(function()
     local shape = setup.stored(self, j)
+    setup.use_kept(self, j)
     if not self.source then self.source = setup.stored_source(j) end
     if not self.source then
       return errors.fail("config", "the input is needed, and the journal does not know where it lies", { remedy = "tell where: --input PATH" })

@@ -39,6 +39,13 @@ local function write_header(self, j)
     made_by = "tcb " .. core.version, account = client.account, base_url = client.base_url, label_id = label, input_done = 0,
     keeps_bodies = (o.each or o.schedule) and 1 or 0 }
   for name, text in pairs(options.shape_text(o)) do values["shape." .. name] = text end
+  if o.keep_input and self.source.is_file and self.source:is_file() then
+    local kept = M.kept_path(j.path)
+    local copied
+    copied, err = core.copy_file(self.source.path, kept)
+    if not copied then return nil, err end
+    self.source, values["input.kept"] = require("tcb.source." .. self.source.kind).new(kept, { encoding = self.source.encoding }), 1
+  end
   values.shape, values.source = json.encode(M.shape(self, { header = { label_id = label } })), self.source.kind
   values["input.path"] = self.source.path
   for name, value in pairs(self.source.identity and self.source:identity() or {}) do values["input." .. name] = value end
@@ -103,6 +110,7 @@ function M.check(self, j, is_push)
       "use that account's profile or variables; a sandbox has a new account each time unless --seed is given")
   end
   if not is_push then return true end
+  M.use_kept(self, j)
   local ok, err = check_shape(self, j)
   if ok and j.header.input_done ~= 1 then ok, err = check_input(self, j) end
   return ok, err
@@ -122,6 +130,11 @@ function M.shape(self, j)
     if shape[name] == nil and self.client and self.client._conf then shape[name] = self.client._conf[name] or nil end
   end
   return shape
+end
+
+--- A copy of the input that was kept counts, whatever its file holds today.
+function M.use_kept(self, j)
+  if j.header["input.kept"] == 1 then self.source = M.stored_source(j) end
 end
 
 --- The feed's shape as it was when the campaign began, whatever the options of this program are.
