@@ -132,7 +132,7 @@ soak: ## kills, leaks, huge inputs, fuzzing, allocator failures, browser: takes 
 	@$(MAKE) --no-print-directory -s test-deps FOR=soak
 	@$(MAKE) --no-print-directory -s all runners
 	@.ci/each spec/soak
-sanitize: ## the suite under AddressSanitizer and UBSan
+sanitize: all runners ## the suite under AddressSanitizer and UBSan (nginx and stock interpreters load the plain modules)
 	@$(MAKE) --no-print-directory -s SAN=1 all runners
 	@spec/run -s -asan
 check: all runners ## warnings as errors, headers alone, layers, both Luas parse, analysers, docs fresh
