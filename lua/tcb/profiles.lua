@@ -38,7 +38,7 @@ local function run(text, path)
   else
     chunk, message = load(text, "@" .. path, "t", {})
   end
-  if not chunk then return nil, "is not valid Lua: " .. message end
+  if not chunk then return nil, "is not valid Lua: " .. message:gsub(" near .*$", "") end   -- what stands there may be a key
   local thread = coroutine.create(chunk)
   local hook, mask, count = debug.gethook()              -- LuaJIT has one hook for all threads: it is put back below
   debug.sethook(thread, function() error("is data only: it must not loop", 0) end, "", STEPS)

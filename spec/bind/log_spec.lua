@@ -15,6 +15,14 @@ describe("log", function()
     assert.equal("", lines_of "require 'tcb.core'.log.write('info', 'quiet')")
   end)
 
+  it("masks a number as people write it", function()
+    local redact = require "tcb.core".log.redact
+    assert.equal("call +91******3210, or +91******3210.", redact "call +91 98765 43210, or +91-(98765)-43210.")
+    assert.equal("+91******3210", redact "+919876543210")
+    assert.equal("+49******0000, 2026 records", redact "+49 30 900 0000, 2026 records")
+    for _, text in ipairs{ "+30 s", "a+12 345 6789", "+05:30", "+", "1 + 2 345 678" } do assert.equal(text, redact(text)) end
+  end)
+
   it("writes JSON, whatever is in the text", function()
     local err = lines_of [[local log = require "tcb.core".log log.format "json" log.level "info"
       log.secret "sentinel-log" log.write("info", 'a "b" \\ sentinel-log \n\1 919876543210 \255\226\130 € तेज़')]]

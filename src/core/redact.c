@@ -52,6 +52,27 @@ static size_t number_at(const tcb_secrets *s, const char *text, size_t len, size
   return n;
 }
 
+static int parts_number(char c) { return c == ' ' || c == '-' || c == '(' || c == ')'; }
+
+/* The same for a number as people write it, `+91 98765 43210`: its length behind the plus at text[at], its digits masked in `out`. */
+static size_t written_at(const char *text, size_t len, size_t at, char out[16]) {
+  char digits[16];
+  size_t n = 0, count = 0, taken = 0, end = 0, i = at + 1;
+  if (at && isalnum((unsigned char)text[at - 1])) return 0;
+  while (i < len) {
+    size_t group = 0;
+    while (i + group < len && isdigit((unsigned char)text[i + group])) group++;
+    if (group == 0 || n + group > 15) break;
+    memcpy(digits + n, text + i, group);
+    n += group, i += group, count++;
+    if (n >= 8) taken = n, end = i;
+    for (int k = 0; k < 2 && i < len && parts_number(text[i]); k++) i++;
+  }
+  if (taken == 0 || count < 2) return 0;                    /* in one piece: number_at's affair */
+  tcb_mask(digits, taken, out);
+  return end - at - 1;
+}
+
 tcb_status tcb_redact(tcb_ctx *ctx, const char *text, size_t len, tcb_buf *out, tcb_err *err) {
   tcb_status status = TCB_OK;
   size_t plain = 0;                 /* start of the bytes not yet copied */
@@ -59,6 +80,7 @@ tcb_status tcb_redact(tcb_ctx *ctx, const char *text, size_t len, tcb_buf *out, 
     char masked[16];
     const char *with = "[secret]";
     size_t n = secret_at(&ctx->secrets, text + i, len - i);
+    if (n == 0 && text[i] == '+' && (n = written_at(text, len, i, masked)) > 0) with = masked, i++;
     if (n == 0 && isdigit((unsigned char)text[i])) {
       n = number_at(&ctx->secrets, text, len, i, i > 0 && i == plain);
       if (n) tcb_mask(text + i, n, masked), with = masked;
