@@ -40,15 +40,12 @@ local function option_rows(options)
 end
 
 local function overview(columns)
-  local out = { [[
-tcb: Truecaller for Business' caller-ID API from Lua
-
-  tcb COMMAND [options]     one of the commands below
-  tcb SCRIPT [args]         a Lua script; also tcb run SCRIPT
-  tcb -e CHUNK              a piece of Lua; -l MODULE loads one first
-  tcb                       a prompt (on a terminal), else Lua from stdin
-
-]] }
+  local out = { wrap("tcb: Truecaller for Business' caller-ID API from Lua", columns, 0) .. "\n\n" .. pairs_text({
+    { "tcb COMMAND [options]", "one of the commands below" },
+    { "tcb SCRIPT [args]", "a Lua script; also tcb run SCRIPT" },
+    { "tcb -e CHUNK", "a piece of Lua; -l MODULE loads one first" },
+    { "tcb", "a prompt (on a terminal), else Lua from stdin" },
+  }, columns) .. "\n" }
   for _, group in ipairs(commands.GROUPS) do
     local rows = {}
     for i = 2, #group do
@@ -63,9 +60,12 @@ end
 
 local function about(name, columns)
   local command = commands.get(name)
-  local out = { "tcb ", name, ": ", command.summary, "\n\n  ", wrap(command.usage, columns, 4), "\n" }
+  local out = { wrap("tcb " .. name .. ": " .. command.summary, columns, 0), "\n\n" }
+  for line in command.usage:gmatch "[^\n]+" do out[#out + 1] = "  " .. wrap(line, columns, 4) .. "\n" end
   local rows = option_rows(command.options or {})
-  if command.details then out[#out + 1] = "\n" .. command.details:gsub("%s+$", "") .. "\n" end
+  for paragraph in ((command.details or "") .. "\n\n"):gmatch "(.-)\n%s*\n" do
+    if paragraph:match "%S" then out[#out + 1] = "\n" .. wrap(paragraph, columns, 0) .. "\n" end
+  end
   if #rows > 0 then out[#out + 1] = "\nOptions\n" .. pairs_text(rows, columns) end
   out[#out + 1] = "\nOptions for all commands\n" .. pairs_text(option_rows(args.GLOBAL), columns)
   if command.examples then out[#out + 1] = "\nExamples\n  " .. table.concat(command.examples, "\n  ") .. "\n" end
