@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/cpu.h"
 #include "core/instant.h"
 #include "core/phone.h"
 
@@ -10,9 +11,7 @@
 
 const tcb_rows_build *tcb_rows_find(const char *name) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
-  if (has_avx2 && (name == NULL || strcmp(name, tcb_rows_avx2.name) == 0)) return &tcb_rows_avx2;
+  if (tcb_cpu_look().avx2_bmi_popcnt && (name == NULL || strcmp(name, tcb_rows_avx2.name) == 0)) return &tcb_rows_avx2;
   if (name == NULL || strcmp(name, tcb_rows_sse2.name) == 0) return &tcb_rows_sse2;
 #endif
   return name == NULL || strcmp(name, tcb_rows_portable.name) == 0 ? &tcb_rows_portable : NULL;

@@ -1,6 +1,8 @@
 /* core/sha256.c: SHA-256, portable and with the x86 SHA extensions. */
 #include "core/sha256.h"
 
+#include "core/cpu.h"
+
 #include <string.h>
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -69,19 +71,11 @@ static void compress_ni(uint32_t h[8], const unsigned char *data, size_t blocks)
   _mm_storeu_si128((__m128i *)(void *)&h[0], _mm_blend_epi16(t, b, 0xF0));
   _mm_storeu_si128((__m128i *)(void *)&h[4], _mm_alignr_epi8(b, t, 8));
 }
-
-/* gcc's __builtin_cpu_supports knows no "sha" before version 13: CPUID 7, EBX bit 29, and SSE4.1. */
-static int has_sha_ni(void) {
-  unsigned a = 7, b, c = 0, d;
-  if (!__builtin_cpu_supports("sse4.1")) return 0;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return (int)(b >> 29 & 1);
-}
 #endif
 
 tcb_sha256_engine tcb_sha256_best(void) {
 #ifdef HAVE_SHA_NI
-  if (has_sha_ni()) return compress_ni;
+  if (tcb_cpu_look().sha) return compress_ni;
 #endif
   return compress_portable;
 }

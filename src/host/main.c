@@ -10,15 +10,27 @@
 #include <lua.h>
 
 #include "host/host.h"
+#include "host/sources.h"
+
+/* lua/tcb/host/main.lua's function on the stack: compiled in advance, but not when a checkout is to be run, or by another Lua 5.4. */
+static void load_main(lua_State *L) {
+  const char *checkout = getenv("TCB_LUADIR");
+  if (!(checkout && *checkout) && luaL_loadbufferx(L, host_main.text, host_main.bytes, host_main.chunk, "b") == LUA_OK) {
+    lua_call(L, 0, 1);
+    return;
+  }
+  lua_settop(L, 0);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "tcb.host.main");
+  lua_call(L, 1, 1);
+}
 
 static int run(lua_State *L) {                           /* (argc, argv) -> exit code */
   int argc = (int)lua_tointeger(L, 1);
   char **argv = lua_touserdata(L, 2);
   host_setup(L);
   host_coroutines(L);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "tcb.host.main");
-  lua_call(L, 1, 1);
+  load_main(L);
   lua_createtable(L, argc, 1);
   for (int i = 0; i < argc; i++) {
     lua_pushstring(L, argv[i]);

@@ -13,5 +13,7 @@ typedef struct {
 
 /* Sorted by path; ends with a NULL name. */
 extern const host_source host_sources[];
+/* tcb.host.main as bytecode of the Lua that built the binary. */
+extern const host_source host_main;
 
 #endif
