@@ -46,7 +46,7 @@ describe("a first session", function()
       { "send", "s = assert(c:push())\n" }, { "expect", "\n> " },
       { "send", "s = assert(c:reconcile())\n" }, { "expect", "\n> " },
       { "send", "s.success, s.failed, s.refused\n" }, { "expect", "\n2\r?\n1\r?\n1\r?\n.*> " },
-      { "send", ":limits\n" }, { "expect", "9 of 10 mints left.*\n> " },
+      { "send", ":limits\n" }, { "expect", "9 mints left.*\n> " },
       { "send", "f = io.open('ledger', 'w')\n" }, { "expect", "\n> " },
       { "send", "for _, e in ipairs(require 'tcb.host.env'.running_sandbox():ledger()) do f:write(require 'tcb.json'.encode(e), '\\n') end\n" },
       { "expect", "\n> " }, { "send", "f:close()\n" }, { "expect", "\n> " },

@@ -57,8 +57,10 @@ COMMANDS.explain = { "", "the last error: what it means, what to do", function(s
 end }
 
 COMMANDS.limits = { "", "tokens and quota that are left", function()
-  local status = require "tcb.host.quota".text(_G.client)
-  out((status:gsub("\n$", "")))
+  local quota = require "tcb.host.quota"
+  local status, err = quota.status(_G.client)
+  if not status then error(err, 0) end
+  out((quota.text(status, require "tcb.host.native".columns(1) or 80):gsub("\n$", "")))
 end }
 
 COMMANDS.clock = { "+2h", "move the sandbox's clock forward (s, m, h, d)", function(_, word)

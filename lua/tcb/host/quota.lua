@@ -4,50 +4,48 @@ local core = require "tcb.core"
 local table_of = require "tcb.host.table"
 local M = {}
 
---- The account's governor as tcb.governor's status tells it, with the limits | nil, err. Blocks for a look into the store.
+local COLUMNS = {
+  { name = "id", title = "TOKEN", min = 8 }, { name = "age", min = 6 }, { name = "ends", title = "ENDS IN", min = 7 },
+  { name = "push", title = "PUSHES", min = 6 }, { name = "personalise", title = "REAL-TIME", min = 9 }, { name = "state", min = 8 },
+}
+
+--- The account's governor as tcb.governor's status tells it | nil, err. Blocks for a look into the store.
 ---@return table? status
 ---@return tcb.Error? err
 function M.status(client)
-  local caller, err = require "tcb.call".new { config = client._conf }
+  local caller, err = client._wire.caller()
   if not caller then return nil, err end
-  local status
-  status, err = caller.governor:status()
-  if not status then return nil, err end
-  status.limits = client._conf.limits
-  return status
+  return caller.governor:status()
 end
 
-local function of(used, limit)
-  return limit and ("%d of %d"):format(used, limit.count) or ("%d, no limit"):format(used)
+local function minutes(ms)
+  local s = math.max(0, math.floor(ms / 1000))
+  return ("%d:%02d"):format(math.floor(s / 60), s % 60)
 end
 
-local function wait_text(at)
-  local s = math.max(0, (at - core.clock.now()) / 1000)
-  return s >= 90 and ("%d min"):format(math.ceil(s / 60)) or ("%d s"):format(math.ceil(s))
+local function shown(t, now)
+  local state = not t.is_ours and "other key" or not t.usable and "ending" or t.paused_until and "paused" or "in use"
+  return { id = t.id, age = minutes(now - t.minted_at), ends = minutes(t.ends_at - now), push = ("%d"):format(t.push_used),
+    personalise = ("%d"):format(t.personalise_used), state = state }
 end
 
---- The same as text for people. Raises the error object.
-function M.text(client, columns)
-  local status, err = M.status(client)
-  if not status then error(err, 0) end
-  local mint = status.limits.mint
-  local lines = { ("%d tokens; %s"):format(#status.tokens, mint
-    and ("%d of %d mints left%s"):format(status.mints_left, mint.count,
-      status.next_mint_at and status.mints_left == 0 and (", the next in %s"):format(wait_text(status.next_mint_at)) or "")
-    or "no limit on mints") }
-  if status.paused_at then lines[#lines + 1] = "paused by `tcb pause` since " .. core.instant.format(status.paused_at) end
-  if status.paused_until then lines[#lines + 1] = "the service refuses requests; waiting " .. wait_text(status.paused_until) end
-  local rows = {}
-  for i, token in ipairs(status.tokens) do
-    rows[i] = { token = token.id, left = token.usable and wait_text(token.ends_at) or "not usable", push = of(token.push_used, status.limits.push),
-      personalise = of(token.personalise_used, status.limits.personalise) }
+--- A governor's status as text for people.
+function M.text(s, columns)
+  local now, rows = core.clock.now(), {}
+  for i, t in ipairs(s.tokens) do rows[i] = shown(t, now) end
+  local out = { rows[1] and table_of.render(COLUMNS, rows, columns) or "no tokens\n" }
+  local function put(text) out[#out + 1] = text end
+  put(("%d mints left"):format(s.mints_left))
+  if (s.next_mint_at or 0) > now then
+    put(("; the next is possible in %s (%s)"):format(minutes(s.next_mint_at - now), core.instant.format(s.next_mint_at)))
   end
-  local text = table.concat(lines, "\n") .. "\n"
-  if #rows > 0 then
-    text = text .. table_of.render({ { name = "token" }, { name = "left", title = "GOOD FOR" }, { name = "push", title = "BATCHES" },
-      { name = "personalise", title = "REAL-TIME" } }, rows, columns or 80)
+  put "\n"
+  if s.minting > 0 then put(("%d being minted\n"):format(s.minting)) end
+  if s.paused_at then put(("paused since %s: `tcb resume` lets the account go on\n"):format(core.instant.format(s.paused_at))) end
+  if s.cautious_until then
+    put(("mint history lost: one mint at a time until %s\n"):format(core.instant.format(s.cautious_until)))
   end
-  return text
+  return table.concat(out)
 end
 
 return M

@@ -5,7 +5,7 @@ local commands = require "tcb.host.commands"
 --- Values that the shell can complete: of options with choices, and of these.
 local VALUES = { ["--in-doubt"] = { "hold", "resend" }, ["--dialect"] = { "v2", "v1" }, ["--progress"] = { "json" } }
 local WORDS = { -- first words of commands
-  profile = { "add", "list", "use", "remove" }, completion = { "bash", "zsh", "fish" }, journal = { "verify", "purge", "resolve" },
+  profile = { "add", "list", "use", "remove" }, completion = { "bash", "zsh", "fish" }, journal = { "status", "verify", "purge", "resolve" },
   inbox = { "list", "show", "replay", "export" }, sandbox = { "trigger" },
 }
 

@@ -92,11 +92,12 @@ check("limits", function(state)
   local status, err = require "tcb.host.quota".status(state.client)
   if not status then return "bad", err.message, err.remedy or "see the line `state`" end
   if status.paused_at then return "warn", "the account is paused since " .. core.instant.format(status.paused_at), "run: tcb resume" end
-  if status.limits.mint and status.mints_left == 0 then
+  local has_limit = state.conf.limits.mint
+  if has_limit and status.mints_left == 0 then
     return "warn", ("no token can be made before %s"):format(core.instant.format(status.next_mint_at or core.clock.now())),
       "wait, or stop what else makes tokens for this account"
   end
-  return "ok", ("%d tokens, %s mints left"):format(#status.tokens, status.limits.mint and status.mints_left or "unlimited")
+  return "ok", ("%d tokens, %s mints left"):format(#status.tokens, has_limit and status.mints_left or "unlimited")
 end)
 
 check("state", function(state)
