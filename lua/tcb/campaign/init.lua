@@ -44,7 +44,8 @@ Campaign.__name = "tcb.campaign"
 ---@field ends_at integer?
 ---@field exclude string|table|nil do-not-call list: a file with a number a line, or a list
 ---@field schedule tcb.Schedule? one record per row and window
----@field each function? hook each(r) on every row's record: nil or true keeps it (fields set on r count), false drops it, a table or a list of tables replaces it; an error stops the push
+---@field each function? hook each(r) on every row's record: nil or true keeps it (fields set on r count),
+--- false drops it, a table or a list of tables replaces it; an error stops the push
 ---@field in_doubt "hold"|"resend"|nil what becomes of batches whose fate is not known; default hold
 ---@field retry_failed integer? send "Failed to push" again so often; default 0
 ---@field wait boolean? push waits for settlement
