@@ -3,6 +3,7 @@
 local args = require "tcb.host.args"
 local commands = require "tcb.host.commands"
 local config = require "tcb.config"
+local core = require "tcb.core"
 local docs = require "tcb.host.docs"
 local errors = require "tcb.errors"
 
@@ -112,6 +113,13 @@ raise. Iterators raise the error object.
     if remedy then kind[2] = kind[2] .. ". Remedy: " .. remedy end
   end
   rows(out, { "kind", "what it is" }, KINDS)
+  out[#out + 1] = "## The call record\n\nOut of the rule table itself, which checking and encoding use too, in the order in which bodies are written. A name in "
+    .. "brackets is the deprecated calls'. Characters are code points.\n"
+  local fields = {}
+  for i, r in ipairs(core.record.rules()) do
+    fields[i] = { r.name, (r.v1 ~= r.name and "(`" .. r.v1 .. "`) " or "") .. (r.required and "required; " or "optional; ") .. r.rule }
+  end
+  rows(out, { "field", "rule" }, fields)
   out[#out + 1] = "## Codes of refused rows\n"
   rows(out, { "code", "what is wrong" }, CODES)
   out[#out + 1] = "## Commands\n\nStandard output is data, standard error everything else. Every command takes these too:\n"

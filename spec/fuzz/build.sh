@@ -1,6 +1,6 @@
 #!/bin/sh
 # spec/fuzz/build.sh OUT [FLAGS...]: builds the fuzz program of the feed; with PLANT=FILE:SED a copy of the sources is built in which that
-# change was made, to see that it is found.
+# change was made, to see that it is found. PROGRAM=memory: another program of this folder.
 set -eu
 cd "$(dirname "$0")/../.."
 out=$1 && shift
@@ -13,6 +13,8 @@ if [ -n "${PLANT:-}" ]; then
   ! cmp -s "src/core/${PLANT%%:*}" "$root/core/${PLANT%%:*}" || { echo "the change to ${PLANT%%:*} does not apply"; exit 2; }
 fi
 sources=
-for name in feed feed_again feed_carry feed_exclude feed_input feed_json feed_unique feed_order pairs sort ndjson jscan rows rows_portable rows_sse2 rows_avx2 record shape csv reader phone instant zone text fault \
-  spans buf ctx err clock; do sources="$sources $root/core/$name.c"; done
-${CC:-gcc} -std=gnu11 -g "$@" -I"$root" -o "$out" spec/fuzz/rows.c $sources -lcsv
+for name in feed feed_again feed_carry feed_exclude feed_input feed_json feed_unique feed_order pairs sort ndjson jscan rows rows_portable \
+  rows_sse2 rows_avx2 record shape csv reader decode phone instant zone text fault spans buf ctx err clock; do
+  sources="$sources $root/core/$name.c"
+done
+${CC:-gcc} -std=gnu11 -g "$@" -I"$root" -o "$out" "spec/fuzz/${PROGRAM:-rows}.c" $sources -lcsv

@@ -3,7 +3,8 @@
 
 #include "core/jscan.h"
 
-#define NAMES_MAX (TCB_FIELDS + TCB_PARTS_MAX)
+#define NAMES_MAX (2 * TCB_FIELDS + TCB_PARTS_MAX)
+#define NAME_BYTES 32               /* of a field's own name, at most */
 
 /* Every name that is asked for is a column from then on. */
 static int want_column(void *ud, const char *name, size_t len) {
@@ -20,7 +21,9 @@ tcb_status tcb_feed_start_json(tcb_feed *f, tcb_err *err) {
   f->cells = tcb_malloc(f->ctx, f->cells_cap * sizeof *f->cells);
   f->names = tcb_malloc(f->ctx, f->cells_cap * sizeof *f->names);
   if (f->cells == NULL || f->names == NULL) return tcb_fail(err, TCB_E_MEMORY, "not enough memory for the columns");
-  tcb_status status = tcb_plan_make(&f->plan, f->ctx, &f->shape, want_column, f, err);
+  /* Room for every name that the shape can ask for, so that asking for one cannot fail. */
+  tcb_status status = tcb_buf_reserve(&f->header, f->shape_text.len + 2 * TCB_FIELDS * NAME_BYTES, err);
+  if (status == TCB_OK) status = tcb_plan_make(&f->plan, f->ctx, &f->shape, want_column, f, err);
   f->is_started = status == TCB_OK;
   return status;
 }
