@@ -66,7 +66,7 @@ static tcb_status read_names(export_ud *u, tcb_err *err) {
   return TCB_OK;
 }
 
-/* (reader, {format = "csv"|"json", header, delimiter, begin, done, line?, digits?}) -> export | nil, err. Takes the reader over. */
+/* (reader, {format = "csv"|"json", ndjson?, header, delimiter, begin, done, line?, digits?}) -> export | nil, err. Takes the reader over. */
 static int export_new(lua_State *L) {
   size_t len, n;
   luaL_checkudata(L, 1, L_READER);
@@ -76,7 +76,7 @@ static int export_new(lua_State *L) {
   luaL_argcheck(L, header && len > 0 && delimiter && *delimiter, 2, "a header and a delimiter are needed");
   tcb_ctx *ctx = l_ctx(L);
   tcb_export_options o = { .format = format && strcmp(format, "json") == 0 ? TCB_EXPORT_JSON : TCB_EXPORT_CSV, .delimiter = *delimiter,
-                           .begin = l_fieldint(L, 2, "begin", 0), .is_done = l_fieldbool(L, 2, "done", 1),
+                           .is_ndjson = l_fieldbool(L, 2, "ndjson", 0), .begin = l_fieldint(L, 2, "begin", 0), .is_done = l_fieldbool(L, 2, "done", 1),
                            .only_line = l_fieldint(L, 2, "line", 0), .only_digits = digits };
   export_ud *u = l_newuserdata(L, sizeof *u);
   *u = (export_ud){ .options = o };
@@ -91,8 +91,19 @@ static int export_new(lua_State *L) {
   tcb_status status = tcb_buf_add(&u->text, header, len, &err);
   if (status == TCB_OK) status = read_names(u, &err);
   if (status == TCB_OK) status = tcb_trace_open(&u->trace, ctx, MEMORY_BYTES, &spill, &err);
-  if (status == TCB_OK) status = tcb_walk_open(&u->walk, ctx, l_takereader(L, 1), o.delimiter, u->options.columns, &err);
+  if (status == TCB_OK) status = tcb_walk_open(&u->walk, ctx, l_takereader(L, 1), o.delimiter, u->options.columns,
+                                                  o.is_ndjson ? u->names : NULL, &err);
   return status == TCB_OK ? 1 : l_fail(L, &err);
+}
+
+static int export_names_of(lua_State *L) {               /* (reader of NDJSON) -> its members' names as a CSV header | nil, err */
+  luaL_checkudata(L, 1, L_READER);
+  tcb_buf *header = l_newbuf(L);
+  tcb_err err;
+  if (tcb_walk_names(l_ctx(L), l_takereader(L, 1), header, &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushlstring(L, header->data ? header->data : "", header->len);
+  tcb_buf_free(header);
+  return 1;
 }
 
 static int done(lua_State *L, tcb_status status, const tcb_err *err) {
@@ -221,4 +232,6 @@ void l_export_register(lua_State *L) {                   /* module table on top,
   l_newclass(L, EXPORT, methods, meta);
   lua_pushcfunction(L, export_new);
   lua_setfield(L, -2, "export");
+  lua_pushcfunction(L, export_names_of);
+  lua_setfield(L, -2, "ndjson_names");
 }

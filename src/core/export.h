@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
   tcb_export_format format;
+  int is_ndjson;                    /* what the input is; its objects are written as they stand, in CSV by `names` */
   char delimiter;
   int64_t begin;                    /* offset of the first row behind the header */
   size_t columns;

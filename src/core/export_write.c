@@ -33,6 +33,26 @@ static tcb_status csv_row(const tcb_export_options *o, const tcb_walk_row *row, 
   return status;
 }
 
+/* Cells of an NDJSON row as CSV. */
+static tcb_status cells_row(const tcb_export_options *o, const tcb_walk_row *row, tcb_buf *out, tcb_err *err) {
+  tcb_status status = TCB_OK;
+  for (size_t i = 0; status == TCB_OK && i < o->columns; i++) {
+    if (i > 0) status = tcb_buf_add(out, &o->delimiter, 1, err);
+    tcb_text t = { row->cells[i].data, row->cells[i].len };
+    if (status == TCB_OK && row->row.why == TCB_WHY_NONE && t.len) status = put_cell(o->delimiter, t, out, err);
+  }
+  return status;
+}
+
+/* An NDJSON row's object, open: without its last brace, and with a comma where it has members. */
+static tcb_status object_row(const tcb_walk_row *row, tcb_buf *out, tcb_err *err) {
+  tcb_text t = tcb_text_trim(row->text, row->row.bytes);
+  if (row->row.why != TCB_WHY_NONE) return tcb_buf_add(out, "{", 1, err);
+  t = tcb_text_trim(t.data, t.len - 1);
+  tcb_status status = tcb_buf_add(out, t.data, t.len, err);
+  return status == TCB_OK && t.len > 1 ? tcb_buf_add(out, ",", 1, err) : status;
+}
+
 static tcb_status json_row(const tcb_export_options *o, const tcb_walk_row *row, tcb_buf *out, tcb_err *err) {
   tcb_status status = tcb_buf_add(out, "{", 1, err);
   size_t n = row->row.count < row->cap ? row->row.count : row->cap;
@@ -62,6 +82,7 @@ static tcb_status json_row(const tcb_export_options *o, const tcb_walk_row *row,
 }
 
 tcb_status tcb_export_row(const tcb_export_options *o, const tcb_walk_row *row, tcb_buf *out, tcb_err *err) {
+  if (o->is_ndjson) return o->format == TCB_EXPORT_CSV ? cells_row(o, row, out, err) : object_row(row, out, err);
   return o->format == TCB_EXPORT_CSV ? csv_row(o, row, out, err) : json_row(o, row, out, err);
 }
 

@@ -156,7 +156,7 @@ tcb_status tcb_feed_start(tcb_feed *f, tcb_err *err) {
 
 int tcb_feed_split(tcb_feed *f, const char *p, size_t len, int is_last, tcb_csv_row *row, tcb_err *err) {
   if (f->format == TCB_FORMAT_CSV) return tcb_csv_next(f->delimiter, p, len, is_last, f->cells, f->cells_cap, row);
-  return tcb_ndjson_next(p, len, is_last, tcb_feed_member, f, f->cells, f->columns, &f->unescaped, row, err);
+  return tcb_ndjson_next(p, len, is_last, TCB_NESTED_REFUSED, tcb_feed_member, f, f->cells, f->columns, &f->unescaped, row, err);
 }
 
 tcb_text tcb_feed_header(const tcb_feed *f) {

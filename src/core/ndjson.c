@@ -58,11 +58,11 @@ static size_t line_bytes(const char *p, size_t len, int is_last, size_t *text) {
   return bytes;
 }
 
-static int member(const tcb_jscan_members *m, int place, tcb_csv_cell *cells, tcb_buf *scratch) {
+static int member(const tcb_jscan_members *m, int place, tcb_nested nested, tcb_csv_cell *cells, tcb_buf *scratch) {
   const char *from = m->value.from;
   size_t len = (size_t)(m->value.to - from);
   tcb_csv_cell *cell = &cells[place];
-  if (*from == '{' || *from == '[') return 0;
+  if ((*from == '{' || *from == '[') && nested == TCB_NESTED_REFUSED) return 0;
   *cell = (tcb_csv_cell){ from, (uint32_t)len, 0 };
   if (*from == 'n') cell->len = 0;
   if (*from != '"') return 1;
@@ -76,8 +76,8 @@ static int member(const tcb_jscan_members *m, int place, tcb_csv_cell *cells, tc
   return 1;
 }
 
-int tcb_ndjson_next(const char *p, size_t len, int is_last, tcb_member_place place, void *ud, tcb_csv_cell *cells, size_t cells_count,
-                    tcb_buf *scratch, tcb_csv_row *row, tcb_err *err) {
+int tcb_ndjson_next(const char *p, size_t len, int is_last, tcb_nested nested, tcb_member_place place, void *ud, tcb_csv_cell *cells,
+                    size_t cells_count, tcb_buf *scratch, tcb_csv_row *row, tcb_err *err) {
   size_t text = 0, bytes = len ? line_bytes(p, len, is_last, &text) : 0;
   *row = (tcb_csv_row){ .count = 0 };
   if (bytes == 0 && len > TCB_ROW_MAX) {
@@ -105,7 +105,7 @@ int tcb_ndjson_next(const char *p, size_t len, int is_last, tcb_member_place pla
       key = plain;
     }
     int at = place(ud, key, key_len);
-    if (at >= 0 && (size_t)at < cells_count && !member(&m, at, cells, scratch)) return 1;
+    if (at >= 0 && (size_t)at < cells_count && !member(&m, at, nested, cells, scratch)) return 1;
   }
   row->why = TCB_WHY_NONE;
   return 1;

@@ -1,4 +1,4 @@
-/* core/walk.h: the rows of a CSV input one by one, with their places: for what looks at the input a second time. */
+/* core/walk.h: the rows of an input, CSV or NDJSON, one by one, with their places: for what looks at the input a second time. */
 #ifndef TCB_WALK_H
 #define TCB_WALK_H
 
@@ -15,10 +15,14 @@ typedef struct {
   size_t cap;
 } tcb_walk_row;
 
-/* Takes over `reader`, also when this fails. `columns`: cells kept of a row. */
-tcb_status tcb_walk_open(tcb_walk **out, tcb_ctx *ctx, tcb_reader *reader, char delimiter, size_t columns, tcb_err *err);
+/* Takes over `reader`, also when this fails. `columns`: cells kept of a row. `names`: NULL for CSV; of NDJSON the members that the
+   columns hold, which must outlive the walk. */
+tcb_status tcb_walk_open(tcb_walk **out, tcb_ctx *ctx, tcb_reader *reader, char delimiter, size_t columns, const tcb_text *names, tcb_err *err);
 void tcb_walk_free(tcb_walk *w);
 /* The next row, empty lines included. TCB_NOT_FOUND at the end, TCB_AGAIN when a pipe has nothing yet. */
 tcb_status tcb_walk_next(tcb_walk *w, tcb_walk_row *row, tcb_err *err);
+/* The names of all members of NDJSON input, in the order in which they appear first, as a CSV header without a line end. Takes over
+   `reader`. */
+tcb_status tcb_walk_names(tcb_ctx *ctx, tcb_reader *reader, tcb_buf *header, tcb_err *err);
 
 #endif

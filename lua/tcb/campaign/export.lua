@@ -55,7 +55,7 @@ end
 local function open(source, shape, j, o)
   local reader, begin, header, delimiter = source:again(shape)
   if not reader then return nil, begin end
-  local x, err = core.export(reader, { format = o.format, header = header, delimiter = delimiter, begin = begin, done = j.header.input_done == 1,
+  local x, err = core.export(reader, { format = o.format, ndjson = source.format == "ndjson", header = header, delimiter = delimiter, begin = begin, done = j.header.input_done == 1,
     line = o.line, digits = o.digits })
   if not x then return nil, err end
   local ok
@@ -163,7 +163,10 @@ function M.sqlite(c, j, shape, path)
   local function fill(text)
     for line in text:gmatch "[^\n]+" do
       local row, values = json.decode(line), {}
-      for i, name in ipairs(names) do values[i] = row[name] end
+      for i, name in ipairs(names) do
+        local value = row[name]
+        values[i] = type(value) == "table" and json.encode(value) or value
+      end
       assert(insert:run((table.unpack or unpack)(values, 1, #names)))   -- luacheck: ignore
     end
   end

@@ -157,14 +157,23 @@ function Source:rebuild(shape, spans)
 end
 
 --- The input once more from its start, for who walks over its rows: a reader, the offset of the first row behind the header, the header
---- as it stands, the delimiter; nil, err.
+--- as it stands, the delimiter; nil, err. NDJSON has no header: one is made of all its members' names, at the price of a pass.
 function Source:again(shape)
-  local feed, err = self:_feed(shape, nil, false)
-  if not feed then return nil, err end
-  local header, delimiter = feed:header()
-  local begin = feed:offset()
-  feed:close()
-  local reader
+  local begin, header, delimiter, reader, err = 0, nil, ",", nil, nil
+  if self.format == "ndjson" then
+    reader, err = self:_reader(false)
+    if not reader then return nil, err end
+    header, err = core.ndjson_names(reader)
+    if not header then return nil, err end
+    if header == "" then header = "receiver_number" end      -- empty input
+  else
+    local feed
+    feed, err = self:_feed(shape, nil, false)
+    if not feed then return nil, err end
+    header, delimiter = feed:header()
+    begin = feed:offset()
+    feed:close()
+  end
   reader, err = self:_reader(false)
   if not reader then return nil, err end
   return reader, begin, header, delimiter

@@ -24,7 +24,7 @@ local function show(r, env)
   for name in pairs(r.row) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    local value = tostring(r.row[name])
+    local value = type(r.row[name]) == "table" and json.encode(r.row[name]) or tostring(r.row[name])
     if value ~= "" then lines[#lines + 1] = ("  %s = %s"):format(name, core.log.redact(value)) end
   end
   if #r.batches == 0 then lines[#lines + 1] = "  never part of a batch" end
