@@ -1,6 +1,10 @@
 /* core/outcome.c: counting outcome codes, notes, packed ids. */
 #include "core/outcome.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "core/spans.h"
 
 void tcb_tally_add(tcb_tally *t, const char *codes, size_t count) {
@@ -41,56 +45,50 @@ int tcb_note_next(tcb_notes_reader *r, tcb_note *note) {
   return 1;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HIGH EACH(0x80)
-
-/* Eight hex digits in lower case, the first in the low byte, to four bytes; *bad gains a bit for whatever is none. */
-static inline uint32_t hex8(uint64_t x, uint64_t *bad) {
-  uint64_t digit = (x + EACH(0x80 - '0')) & ~(x + EACH(0x7f - '9'));
-  uint64_t letter = (x + EACH(0x80 - 'a')) & ~(x + EACH(0x7f - 'f'));
-  *bad |= (~(digit | letter) | x) & HIGH;
-  uint64_t v = (x & EACH(0x0f)) + 9 * ((x >> 6) & EACH(1));
-  v = (v << 4 | v >> 8) & UINT64_C(0x00ff00ff00ff00ff);
-  v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);
-  return (uint32_t)(v | v >> 16);
+/* The 32 digits of a UUID, without its dashes. */
+static inline void without_dashes(const char *text, char digits[32]) {
+  memcpy(digits, text, 8);
+  memcpy(digits + 8, text + 9, 4);
+  memcpy(digits + 12, text + 14, 4);
+  memcpy(digits + 16, text + 19, 4);
+  memcpy(digits + 20, text + 24, 12);
 }
 
-/* Bytes to integers, the first byte lowest, wherever they lie. */
-static inline uint64_t load8(const char *at) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  uint64_t v;
-  memcpy(&v, at, sizeof v);
-  return v;
+#ifdef __SSE2__
+/* Sixteen hex digits in lower case to eight bytes; bits of *bad where one is none. */
+static inline uint64_t hex16(const char *digits, int *bad) {
+  __m128i c = _mm_loadu_si128((const __m128i *)(const void *)digits);
+  __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(c, _mm_set1_epi8('9' + 1)));
+  __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(c, _mm_set1_epi8('f' + 1)));
+  *bad |= _mm_movemask_epi8(_mm_or_si128(digit, letter)) ^ 0xffff;
+  __m128i v = _mm_add_epi8(_mm_and_si128(c, _mm_set1_epi8(15)), _mm_and_si128(letter, _mm_set1_epi8(9)));
+  __m128i pairs = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(v, _mm_set1_epi16(0xff)), 4), _mm_srli_epi16(v, 8));
+  return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(pairs, pairs));
+}
 #else
-  uint64_t v = 0;
-  for (int i = 0; i < 8; i++) v |= (uint64_t)(unsigned char)at[i] << (8 * i);
-  return v;
-#endif
+static inline int hex_value(char c, int *bad) {
+  if (c >= '0' && c <= '9') return c - '0';
+  *bad |= c < 'a' || c > 'f';
+  return c - 'a' + 10;
 }
 
-static inline uint64_t load4(const char *at) {
-  uint32_t v;
-  memcpy(&v, at, sizeof v);
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-  v = __builtin_bswap32(v);
-#endif
+static inline uint64_t hex16(const char *digits, int *bad) {
+  unsigned char bytes[8];
+  uint64_t v;
+  for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(hex_value(digits[2 * i], bad) << 4 | (hex_value(digits[2 * i + 1], bad) & 15));
+  memcpy(&v, bytes, sizeof v);
   return v;
 }
-
-static inline void store4(unsigned char *to, uint32_t v) {
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-  v = __builtin_bswap32(v);
 #endif
-  memcpy(to, &v, sizeof v);
-}
 
 int tcb_uuid_pack(const char *text, size_t len, unsigned char out[16]) {
   if (len != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return 0;
-  uint64_t bad = 0;
-  uint32_t a = hex8(load8(text), &bad), b = hex8(load4(text + 9) | load4(text + 14) << 32, &bad);
-  uint32_t c = hex8(load4(text + 19) | load4(text + 24) << 32, &bad), d = hex8(load8(text + 28), &bad);
+  char digits[32];
+  int bad = 0;
+  without_dashes(text, digits);
+  uint64_t halves[2] = { hex16(digits, &bad), hex16(digits + 16, &bad) };
   if (bad) return 0;
-  store4(out, a), store4(out + 4, b), store4(out + 8, c), store4(out + 12, d);
+  memcpy(out, halves, 16);
   return 1;
 }
 

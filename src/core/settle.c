@@ -180,6 +180,10 @@ static tcb_status make_slots(tcb_settle *s, tcb_err *err) {
   return TCB_OK;
 }
 
+int tcb_settle_expects(const tcb_settle *s, uint64_t hash) {
+  return s->next < s->count && s->hashes[s->next] == hash;
+}
+
 /* *record = TCB_NO_RECORD when the hash is none of this batch's. */
 static tcb_status find(tcb_settle *s, uint64_t h, size_t *record, tcb_err *err) {
   *record = TCB_NO_RECORD;

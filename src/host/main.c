@@ -15,7 +15,7 @@
 /* lua/tcb/host/main.lua's function on the stack: compiled in advance, but not when a checkout is to be run, or by another Lua 5.4. */
 static void load_main(lua_State *L) {
   const char *checkout = getenv("TCB_LUADIR");
-  if (!(checkout && *checkout) && luaL_loadbufferx(L, host_main.text, host_main.bytes, host_main.chunk, "b") == LUA_OK) {
+  if (!(checkout && *checkout) && luaL_loadbufferx(L, host_main.code, host_main.code_bytes, host_main.chunk, "b") == LUA_OK) {
     lua_call(L, 0, 1);
     return;
   }

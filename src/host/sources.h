@@ -9,11 +9,13 @@ typedef struct {
   const char *chunk;                /* chunk name for tracebacks */
   const char *text;
   size_t bytes;
+  const char *code;                 /* the same, compiled by the Lua that built the binary */
+  size_t code_bytes;
 } host_source;
 
 /* Sorted by path; ends with a NULL name. */
 extern const host_source host_sources[];
-/* tcb.host.main as bytecode of the Lua that built the binary. */
+/* tcb.host.main, the same as in the table: every start runs it. */
 extern const host_source host_main;
 
 #endif

@@ -26,7 +26,9 @@ static int load_embedded(lua_State *L) {                 /* a package searcher: 
   const char *name = luaL_checkstring(L, 1);
   for (const host_source *s = host_sources; s->name; s++) {
     if (strcmp(s->name, name) != 0) continue;
-    if (luaL_loadbufferx(L, s->text, s->bytes, s->chunk, "t") != LUA_OK) return lua_error(L);
+    /* The text where the Lua at work is another than the one that compiled. */
+    if (luaL_loadbufferx(L, s->code, s->code_bytes, s->chunk, "b") != LUA_OK &&
+        luaL_loadbufferx(L, s->text, s->bytes, s->chunk, "t") != LUA_OK) return lua_error(L);
     lua_pushstring(L, s->chunk + 1);
     return 2;
   }

@@ -4,6 +4,7 @@
 #include "host/host.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -20,18 +21,16 @@ int host_trim(lua_State *L) {                            /* () -> kB given back 
   FILE *maps = fopen("/proc/self/smaps", "r");
   char line[512];
   unsigned long from = 0, to = 0;
-  long kb, resident = 0;
+  long resident = 0;
   int wanted = 0;
   while (maps && fgets(line, sizeof line, maps)) {
-    if (sscanf(line, "Rss: %ld", &kb) == 1) resident = kb;
-    else if (sscanf(line, "Anonymous: %ld", &kb) == 1) {
-      /* Relocated constants are read-only too, and ours alone: they would be lost. */
-      if (wanted && kb == 0 && madvise((void *)from, to - from, MADV_DONTNEED) == 0) given += resident;
+    if (line[0] < 'A' || line[0] > 'Z') wanted = is_candidate(line, &from, &to);       /* a mapping's own line begins with its address */
+    else if (!wanted) continue;
+    else if (strncmp(line, "Rss:", 4) == 0) resident = strtol(line + 4, NULL, 10);
+    /* Relocated constants are read-only too, and ours alone: they would be lost. */
+    else if (strncmp(line, "Anonymous:", 10) == 0) {
+      if (strtol(line + 10, NULL, 10) == 0 && resident > 0 && madvise((void *)from, to - from, MADV_DONTNEED) == 0) given += resident;
       wanted = 0;
-    } else if (strchr(line, '-') && strchr(line, ':')) {
-      unsigned long a, b;
-      if (is_candidate(line, &a, &b)) from = a, to = b, wanted = 1;
-      else if (sscanf(line, "%lx-%lx ", &a, &b) == 2) wanted = 0;
     }
   }
   if (maps) fclose(maps);
