@@ -33,7 +33,9 @@ local function fault_of(j, b)
   if b.state == STATE.sent and b.open > 0 and not b.batch_id then return "counts as sent without the service's id" end
   local codes, marks, ids, notes = j:outcomes(b.seq)
   if not codes then return b.open ~= b.records and b.state == STATE.sent and b.open ~= 0 and "misses its outcomes" or nil end
-  if #codes ~= b.records or (marks and #marks ~= b.records) or (ids and #ids ~= 16 * b.records) then return "has outcomes for another number of records" end
+  if #codes ~= b.records or (marks and #marks ~= b.records) or (ids and #ids ~= 16 * b.records) then
+    return "has outcomes for another number of records"
+  end
   if notes and not core.outcome.notes(notes) then return "has notes that cannot be read" end
   local open = #(CODE.where(codes, CODE.OPEN))
   if b.state == STATE.sent and open ~= b.open and b.open ~= 0 then return ("says %d open records and has %d"):format(b.open, open) end

@@ -348,7 +348,8 @@ function Drive:new_run()
   self.run = push.new{
     dialect = self.shape.dialect,
     journal = self.journal, caller = self.caller, counts = self.counts, hooks = { on_batch = o.on_batch }, in_doubt = o.in_doubt,
-    strict = c.options.strict or c.options.schedule ~= nil, patience_s = o.patience_s, deadline_s = self.conf.deadline_s, max_records = o.max_records,
+    strict = c.options.strict or c.options.schedule ~= nil, patience_s = o.patience_s, deadline_s = self.conf.deadline_s,
+    max_records = o.max_records,
     unlimited = self.conf.limits.push == false,
   }
   c.running = self.run

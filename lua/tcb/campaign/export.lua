@@ -34,7 +34,8 @@ local function batch_of(j, seq)
   local codes, marks, ids, notes = j:outcomes(seq)
   local why = b.reason
   if b.state == STATE.waiting then why = nil end
-  return { seq = seq, records = b.records, batch_id = b.batch_id, outcome = OUTCOME[b.state], reason = why or (b.state == STATE.intent and "interrupted") or nil,
+  return { seq = seq, records = b.records, batch_id = b.batch_id, outcome = OUTCOME[b.state],
+    reason = why or (b.state == STATE.intent and "interrupted") or nil,
     codes = codes, marks = marks, ids = ids, notes = notes }
 end
 
@@ -55,7 +56,8 @@ end
 local function open(source, shape, j, o)
   local reader, begin, header, delimiter = source:again(shape)
   if not reader then return nil, begin end
-  local x, err = core.export(reader, { format = o.format, ndjson = source.format == "ndjson", header = header, delimiter = delimiter, begin = begin, done = j.header.input_done == 1,
+  local x, err = core.export(reader, { format = o.format, ndjson = source.format == "ndjson", header = header, delimiter = delimiter,
+    begin = begin, done = j.header.input_done == 1,
     line = o.line, digits = o.digits })
   if not x then return nil, err end
   local ok

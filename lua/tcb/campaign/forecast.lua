@@ -54,7 +54,8 @@ local function simulate(o, need_by)
     end
     times[i] = clock.now()
   end
-  return { starts_at = times[1] or first, finishes_at = (times[o.batches] or first) + (o.batches > 0 and ANSWER_US / 1000 or 0), tokens = tokens, times = times }
+  return { starts_at = times[1] or first, finishes_at = (times[o.batches] or first) + (o.batches > 0 and ANSWER_US / 1000 or 0),
+    tokens = tokens, times = times }
 end
 
 --- Simulates a push. Nothing else runs meanwhile; the clock is as before afterwards.

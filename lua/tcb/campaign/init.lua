@@ -70,7 +70,8 @@ Campaign.__name = "tcb.campaign"
 ---@return tcb.Campaign? campaign
 ---@return tcb.Error? err kind config: inside the event loop of nginx or HAProxy
 function M.new(opts)
-  local refused = hosts.refuse("a campaign", "run it with `tcb push` or a Lua script beside it: they share the account through the state file")
+  local refused = hosts.refuse("a campaign",
+    "run it with `tcb push` or a Lua script beside it: they share the account through the state file")
   if refused then return nil, refused end
   local o = options.campaign(opts, 2)
   if type(o.source) == "string" then o.source = require("tcb.source.csv").new(o.source) end
@@ -186,7 +187,8 @@ local function reading(self, fn)
     setup.use_kept(self, j)
     if not self.source then self.source = setup.stored_source(j) end
     if not self.source then
-      return errors.fail("config", "the input is needed, and the journal does not know where it lies", { remedy = "tell where: --input PATH" })
+      return errors.fail("config", "the input is needed, and the journal does not know where it lies",
+        { remedy = "tell where: --input PATH" })
     end
     return fn(j, shape)
   end))

@@ -61,7 +61,8 @@ function M.of_feed(feed, b)
     records = b.count, body = b.body, spans = b.spans, hashes = b.hashes, refused = b.refused ~= "" and b.refused or nil,
     refused_count = b.refused_count, dropped = (b.dropped or 0) + (b.excluded_count or 0), split = b.split, checkpoint = b.checkpoint,
     planned_at = b.now or core.clock.now(), starts_at = b.min_starts_at, last_starts_at = b.max_starts_at,
-    ends_at = b.min_ends_at, last_ends_at = b.max_ends_at, kept_body = b.keep and b.body:string() or nil, give_back = function() feed:release(b) end,
+    ends_at = b.min_ends_at, last_ends_at = b.max_ends_at, kept_body = b.keep and b.body:string() or nil,
+    give_back = function() feed:release(b) end,
   }
 end
 
@@ -99,7 +100,8 @@ function Bodies:of(seq)
   if row.body then return core.buf(row.body) end
   if row.origin then return self:_of_origin(row) end
   if not self.source then
-    return errors.fail("config", "the input is needed to send batches again that were planned before", { remedy = "tell where it lies: --input PATH" })
+    return errors.fail("config", "the input is needed to send batches again that were planned before",
+      { remedy = "tell where it lies: --input PATH" })
   end
   local b, err = self.source:rebuild(self.shape, row.spans)
   if not b then return nil, err end

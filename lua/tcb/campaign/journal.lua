@@ -264,7 +264,8 @@ function Journal:batch(seq)
 end
 
 local INPUT = { "spans", "hashes", "origin", "refused", "refused_count", "dropped", "split", "checkpoint", "body" }
-local FROM_INPUT = "SELECT " .. table.concat(INPUT, ", ") .. " FROM input LEFT JOIN hash USING (seq) LEFT JOIN body USING (seq) WHERE seq = ?"
+local FROM_INPUT = "SELECT " .. table.concat(INPUT, ", ") ..
+  " FROM input LEFT JOIN hash USING (seq) LEFT JOIN body USING (seq) WHERE seq = ?"
 --- Where the records of a batch come from; nil when there is no such row.
 function Journal:input(seq)
   local row = assert(self:statement(FROM_INPUT)):row(seq)
@@ -382,7 +383,8 @@ function M.open(path, options)
     if not ok then return give_up(err) end
   end
   local self = setmetatable({ path = path, db = db, _lock = lock, _statements = {}, _dirty = false, _failed = nil, _next = 1,
-    _committed = task.event(), _committed_us = 0, _waiting = 0, _later = nil, lag_s = nil, commits = 0, header = {}, is_new = version == 0 }, Journal)
+    _committed = task.event(), _committed_us = 0, _waiting = 0, _later = nil, lag_s = nil, commits = 0, header = {},
+    is_new = version == 0 }, Journal)
   local loaded, why = pcall(load_header, self)
   if not loaded then return give_up(errors.is(why) and why or errors.new{ kind = "store", message = tostring(why) }) end
   return self

@@ -5,7 +5,8 @@ local M = {}
 --- Options that shape a body: kept in the journal, so that a resume with others is refused. name = type
 M.SHAPE = {
   label = "string", caller = "string", map = "table", set = "table", zone = "string", country = "string", plus = "boolean",
-  dialect = "string", label_optional = "boolean", batch = "integer", sort = "boolean", strict = "boolean", unique = "boolean", lead_s = "number",
+  dialect = "string", label_optional = "boolean", batch = "integer", sort = "boolean", strict = "boolean", unique = "boolean",
+  lead_s = "number",
   starts_at = "instant", ends_at = "instant", exclude = "string", schedule = "table", each = "function",
 }
 
@@ -20,7 +21,8 @@ local OBJECTS = { client = "table", source = "any", journal = "string" }
 
 --- Bounds of the numbers: { least, most }.
 local BOUNDS = {
-  batch = { 1, 500 }, retry_failed = { 0, 100 }, patience_s = { 0, 1e9 }, give_up_s = { 0, 1e9 }, timeout_s = { 0, 1e9 }, max_records = { 0, 1e15 },
+  batch = { 1, 500 }, retry_failed = { 0, 100 }, patience_s = { 0, 1e9 }, give_up_s = { 0, 1e9 }, timeout_s = { 0, 1e9 },
+  max_records = { 0, 1e15 },
   canary = { 1, 1e9 }, stop_over = { 0, 100 }, lead_s = { 0, 1e9 }, progress_s = { 0.01, 3600 },
 }
 

@@ -28,7 +28,8 @@ local ANY_LABEL = "00000000-0000-4000-8000-000000000000"
 ---@field order "input"|"starts_at" in which the records would be sent
 
 local function limits_of(c, o)
-  if c.client and c.client._conf then return c.client._conf.limits, c.client._conf.from and c.client._conf.from.tokens and c.client._conf.tokens end
+  local conf = c.client and c.client._conf
+  if conf then return conf.limits, conf.from and conf.from.tokens and conf.tokens end
   return (config.limits(o.limits or os.getenv "TCB_LIMITS")), o.tokens
 end
 
@@ -75,7 +76,8 @@ function M.run(c, o)
     local f2, late2, misses2 = send(sorted)
     if c.options.sort or late2 < late then f, late, misses_at, order = f2, late2, misses2, "starts_at" end
   end
-  return { rows = sums.rows, ok = sums.ok, refused = sums.refused, duplicates = sums.duplicates, overlaps = sums.overlaps, batches = sums.batches,
+  return { rows = sums.rows, ok = sums.ok, refused = sums.refused, duplicates = sums.duplicates, overlaps = sums.overlaps,
+    batches = sums.batches,
     tokens = f.tokens, starts_at = f.starts_at, finishes_at = f.finishes_at, met = late == 0, late_by_s = late / 1000,
     start_by = late > 0 and f.starts_at - late or nil, misses_at = misses_at, order = order, excluded = sums.excluded }
 end

@@ -272,10 +272,12 @@ function M.read_answer(body)
 end
 
 --- Makes a run.
----@param fields table journal, caller, items (iterator), counts, hooks, in_doubt, strict, patience_s, deadline_s, max_records, unlimited, dialect
+---@param fields table journal, caller, items (iterator), counts, hooks, in_doubt, strict, patience_s, deadline_s,
+--- max_records, unlimited, dialect
 function M.new(fields)
   local self = setmetatable({
-    in_flight = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil, stop_err = nil, succeeded_us = mono(), rejections = 0,
+    in_flight = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil,
+    stop_err = nil, succeeded_us = mono(), rejections = 0,
     in_flight_max = fields.unlimited and IN_FLIGHT_UNLIMITED or IN_FLIGHT,
   }, Push)
   for k, v in pairs(fields) do self[k] = v end

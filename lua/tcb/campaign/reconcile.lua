@@ -108,7 +108,9 @@ function Reconcile:poll(b)
     self.spare[#self.spare + 1] = res.body
   end
   local at, open = now(), counts and counts.open or b.open
-  if counts then text = text .. events.line("rows", at, counts.rows, "rows", counts.open, "open", counts.extra, "extra", counts.duplicates, "twice") end
+  if counts then
+    text = text .. events.line("rows", at, counts.rows, "rows", counts.open, "open", counts.extra, "extra", counts.duplicates, "twice")
+  end
   if err and err.kind == "store" then return self:stop("journal", err) end
   local ok, failed = self.journal:polled(b.seq, open, at, text)
   if ok and open > 0 and at >= b.last_ends_at + self.give_up_s * 1000 and (counts or err.kind == "not_found" or err.kind == "proto") then
@@ -189,7 +191,8 @@ end
 function M.new(fields)
   local s, err = settler(fields.journal)
   if not s then return nil, err end
-  local self = setmetatable({ settler = s, in_flight = 0, room = task.event(), wake = task.event(), succeeded_us = mono(), codes = core.buf(),
+  local self = setmetatable({ settler = s, in_flight = 0, room = task.event(), wake = task.event(), succeeded_us = mono(),
+    codes = core.buf(),
     ids = core.buf(), spare = {}, result = {}, call = fields.dialect == "v1" and "v1_status" or "status" }, Reconcile)
   for k, v in pairs(fields) do self[k] = v end
   return self
@@ -197,7 +200,8 @@ end
 
 --- The error of a run that did not settle all; nil when there was none.
 function M.unsettled(seconds)
-  return errors.new{ kind = "timeout", message = ("some records are not settled after %g s"):format(seconds), remedy = "run reconcile again later" }
+  return errors.new{ kind = "timeout", message = ("some records are not settled after %g s"):format(seconds),
+    remedy = "run reconcile again later" }
 end
 
 return M

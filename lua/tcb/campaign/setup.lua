@@ -27,8 +27,12 @@ function M.label(client, label)
     if l.label_type == "dynamic" then names[#names + 1] = l.name end
   end
   if found then return found end
-  if wrong then return errors.fail("input", ("label '%s' is %s; only dynamic labels can be used for personalisation"):format(label, wrong), { field = "label_id" }) end
-  return errors.fail("input", ("the account has no dynamic label named '%s'; it has: %s"):format(label, table.concat(names, ", ")), { field = "label_id" })
+  if wrong then
+    local message = ("label '%s' is %s; only dynamic labels can be used for personalisation"):format(label, wrong)
+    return errors.fail("input", message, { field = "label_id" })
+  end
+  local has = table.concat(names, ", ")
+  return errors.fail("input", ("the account has no dynamic label named '%s'; it has: %s"):format(label, has), { field = "label_id" })
 end
 
 local function write_header(self, j)
@@ -81,7 +85,8 @@ local function check_input(self, j)
   if not now then return nil, err end
   local size, changed = j.header["input.size"], j.header["input.changed_us"]
   if size and now.size ~= size then
-    return mismatch(j, ("belongs to an input of %.0f bytes; '%s' has %.0f: it was changed since"):format(size, self.source.path or "-", now.size or 0),
+    return mismatch(j, ("belongs to an input of %.0f bytes; '%s' has %.0f: it was changed since"):format(size,
+      self.source.path or "-", now.size or 0),
       "give the input as it was (--input PATH), or begin anew with another --journal")
   end
   if changed and now.changed_us ~= changed and self.source.verify then
@@ -183,7 +188,8 @@ function M.rest(self, j)
   local feed = self.source:feed(shape, j:checkpoint())
   if not feed then return nil end
   local sums
-  if shape.sort then sums = count_sorted(feed) else sums = feed:drain(core.clock.now(), function() error("a file that has to be waited for", 0) end) end
+  local function never() error("a file that has to be waited for", 0) end
+  if shape.sort then sums = count_sorted(feed) else sums = feed:drain(core.clock.now(), never) end
   feed:close()
   return sums and { waiting = sums.records, refused = sums.refused, dropped = sums.excluded }
 end

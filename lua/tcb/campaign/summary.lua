@@ -72,7 +72,9 @@ end
 
 local function count_notes(s, codes, notes)
   for _, note in ipairs(assert(core.outcome.notes(notes))) do
-    if note.kind == "r" and note.record and codes:byte(note.record) == CODE.NOTED then add_reason(s, "failed", note.text:match "^[^%z]*", 1) end
+    if note.kind == "r" and note.record and codes:byte(note.record) == CODE.NOTED then
+      add_reason(s, "failed", note.text:match "^[^%z]*", 1)
+    end
   end
 end
 

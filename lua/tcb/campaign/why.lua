@@ -12,7 +12,8 @@ local function history(j, seq, position)
   local list = {}
   while seq do
     local b = j:batch(seq)
-    list[#list + 1] = { seq = seq, position = position, batch_id = b.batch_id, planned_at = b.planned_at, sent_at = b.sent_at, polls = b.polls,
+    list[#list + 1] = { seq = seq, position = position, batch_id = b.batch_id, planned_at = b.planned_at, sent_at = b.sent_at,
+      polls = b.polls,
       state = b.state, records = b.records, events = events.read(b.events) }
     local origin, at, parent = j:input(seq).origin, position, b.parent
     seq = parent

@@ -110,8 +110,9 @@ function M.shape(opts)
   if wrong then return nil, wrong end
   local lead = opts.lead and M.duration(opts.lead)
   if opts.lead and not lead then return nil, ("--lead needs a duration such as 24h, not '%s'"):format(opts.lead) end
-  local o = { label = opts.label, caller = opts.caller, map = map, set = set, starts_at = instant(opts.starts_at), ends_at = instant(opts.ends_at),
-    zone = opts.zone, country = opts.country, batch = opts.batch, exclude = opts.exclude, lead_s = lead, sort = opts.sort, strict = opts.strict,
+  local o = { label = opts.label, caller = opts.caller, map = map, set = set, starts_at = instant(opts.starts_at),
+    ends_at = instant(opts.ends_at), zone = opts.zone, country = opts.country, batch = opts.batch, exclude = opts.exclude,
+    lead_s = lead, sort = opts.sort, strict = opts.strict,
     unique = opts.unique, dialect = opts.dialect }
   if opts.script then
     local hooks, err = hooks_of(opts.script)
@@ -150,7 +151,8 @@ end
 
 local table_of
 
-local SHOWN = { { "success", "success" }, { "failed", "failed" }, { "refused", "refused, never sent" }, { "expired", "expired, never sent" },
+local SHOWN = { { "success", "success" }, { "failed", "failed" }, { "refused", "refused, never sent" },
+  { "expired", "expired, never sent" },
   { "in_doubt", "in doubt" }, { "sent", "sent, not settled yet" }, { "waiting", "waiting" } }
 
 --- A summary for people: a table by outcome and reason.

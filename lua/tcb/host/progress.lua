@@ -7,7 +7,8 @@ local table_of = require "tcb.host.table"
 local M = {}
 
 local PLAIN_S, JSON_S, TERMINAL_S = 10, 1, 0.25
-local ORDER = { "elapsed_s", "records", "sent_now", "records_per_minute", "ceiling", "tokens", "in_flight", "fraction", "eta_s", "success", "failed",
+local ORDER = { "elapsed_s", "records", "sent_now", "records_per_minute", "ceiling", "tokens", "in_flight", "fraction", "eta_s",
+  "success", "failed",
   "refused", "expired", "in_doubt", "waiting", "sent", "late", "batches", "requests", "mints", "rate_limited" }
 
 local function duration(s)

@@ -13,7 +13,8 @@ local function run(opts, rest, env)
     file, why = io.open(opts.output, "wb")
     if not file then return env.fail(require("tcb.errors").new{ kind = "store", message = "cannot write " .. why }) end
   end
-  local ok, err = c:export{ format = format, path = opts.output, events = opts.events or opts.inbox ~= nil, inbox = opts.inbox, write = function(text)
+  local ok, err = c:export{ format = format, path = opts.output, events = opts.events or opts.inbox ~= nil,
+    inbox = opts.inbox, write = function(text)
     if not file then return env.out(text) end
     local good, wrong = file:write(text)
     if not good then error(require("tcb.errors").new{ kind = "store", message = "cannot write " .. opts.output .. ": " .. wrong }, 0) end
@@ -26,7 +27,8 @@ return {
   summary = "each row of the input with what became of it",
   usage = "tcb export FILE|JOURNAL [options]",
   options = campaign.options(campaign.FILES, {
-    { "--format", "csv|json|sqlite", "CSV (default), JSON lines, or a SQLite table with one row a record", choices = { "csv", "json", "sqlite" } },
+    { "--format", "csv|json|sqlite", "CSV (default), JSON lines, or a SQLite table with one row a record",
+      choices = { "csv", "json", "sqlite" } },
     { "--output", "PATH", "write there instead of standard output" },
     { "--events", nil, "add tcb_events: the receiver's webhook events in the campaign's time (CSV, JSON)" },
     { "--inbox", "PATH", "out of this webhook inbox (inbox.db in the state directory)" },

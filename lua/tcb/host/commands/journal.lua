@@ -66,6 +66,7 @@ return {
   details = [[
 status prints the counts. verify checks the file, and the input where it is there; exit code 1 when something is wrong. purge forgets bodies,
 ids, hashes and events of settled batches; outcomes stay. resolve settles what you found out about batches in doubt.]],
-  examples = { "tcb journal verify records.csv", "tcb journal resolve november.db --in-doubt resend", "tcb journal purge november.db --older 90d" },
+  examples = { "tcb journal verify records.csv", "tcb journal resolve november.db --in-doubt resend",
+    "tcb journal purge november.db --older 90d" },
   run = run,
 }

@@ -22,7 +22,8 @@ local function verdict(p)
   local lines = { ("%s rows: %s to send in %s batches, %s refused"):format(n(p.rows), n(p.ok), n(p.batches), n(p.refused)) }
   if p.excluded > 0 then lines[#lines + 1] = n(p.excluded) .. " on the exclude list" end
   if p.duplicates + p.overlaps > 0 then
-    lines[#lines + 1] = ("%s duplicates, %s overlapping windows: all would be sent (--unique refuses duplicates)"):format(n(p.duplicates), n(p.overlaps))
+    local text = "%s duplicates, %s overlapping windows: all would be sent (--unique refuses duplicates)"
+    lines[#lines + 1] = text:format(n(p.duplicates), n(p.overlaps))
   end
   if p.batches > 0 then
     lines[#lines + 1] = ("started now it ends at %s, after %s, with %d token%s"):format(clock_time(p.finishes_at),

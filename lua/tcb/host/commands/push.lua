@@ -29,7 +29,8 @@ local function dry_run(c, env)
   if not sums then return env.fail(err) end
   if env.json then env.out(require("tcb.json").encode(sums) .. "\n")
   elseif not env.quiet then
-    env.out(("%d records in %d batches, %d refused, %.0f bytes, hash %s\n"):format(sums.records, sums.batches, sums.refused, sums.bytes, sums.hash))
+    env.out(("%d records in %d batches, %d refused, %.0f bytes, hash %s\n"):format(sums.records, sums.batches, sums.refused,
+      sums.bytes, sums.hash))
   end
   return sums.refused > 0 and 4 or 0
 end
@@ -49,7 +50,8 @@ local function run(opts, rest, env)
   end
   if client and not require("tcb.host.live").confirm_push(client, env, file, opts.journal or file .. ".tcb.db", opts.yes) then return 1 end
   local show = progress.new(opts)
-  for name, value in pairs{ in_doubt = opts.in_doubt, retry_failed = opts.retry_failed, wait = opts.wait, patience_s = opts.patience, give_up_s = opts.give_up,
+  for name, value in pairs{ in_doubt = opts.in_doubt, retry_failed = opts.retry_failed, wait = opts.wait,
+    patience_s = opts.patience, give_up_s = opts.give_up,
     max_records = opts.max_records, canary = opts.canary, keep_input = opts.keep_input, yes = opts.yes } do o[name] = value end
   if show and not o.on_progress then o.on_progress, o.progress_s = show.hook, show.every_s end
   o.on_note = function(text) env.note("tcb push: " .. text .. "\n") end
@@ -71,7 +73,8 @@ return {
   details = [[
 Sends as early as the account's quota allows. What was sent cannot be recalled: its window ends it. The journal knows what was sent; running the
 same command again continues. Exit codes: 7 records held in doubt, 4 some refused or failed, 5 the service cannot be reached, 3 credentials.]],
-  examples = { "tcb push records.csv --label 'Acme Deliveries' --zone Asia/Kolkata", "tcb push records.csv --canary 500 --stop-over 5% --wait" },
+  examples = { "tcb push records.csv --label 'Acme Deliveries' --zone Asia/Kolkata",
+    "tcb push records.csv --canary 500 --stop-over 5% --wait" },
   keeps_code = true,
   run = run,
 }

@@ -8,7 +8,8 @@ local function run(opts, rest, env)
   local client, err = campaign.client(opts, env)
   if not client then return env.fail(err) end
   local show = progress.new(opts)
-  local c = require("tcb.campaign").new{ client = client, journal = path, timeout_s = opts.timeout, give_up_s = opts.give_up, patience_s = opts.patience,
+  local c = require("tcb.campaign").new{ client = client, journal = path, timeout_s = opts.timeout, give_up_s = opts.give_up,
+    patience_s = opts.patience,
     on_progress = show and show.hook, progress_s = show and show.every_s }
   local s
   s, err = c:reconcile()

@@ -30,11 +30,15 @@ local function show(r, env)
   if #r.batches == 0 then lines[#lines + 1] = "  never part of a batch" end
   for i = #r.batches, 1, -1 do
     local b = r.batches[i]
-    lines[#lines + 1] = ("  batch %d%s, record %d of %d, checked %s"):format(b.seq, b.batch_id and " (" .. b.batch_id .. ")" or "", b.position, b.records,
+    lines[#lines + 1] = ("  batch %d%s, record %d of %d, checked %s"):format(b.seq,
+      b.batch_id and " (" .. b.batch_id .. ")" or "", b.position, b.records,
       instant(b.planned_at))
     for _, e in ipairs(b.events) do lines[#lines + 1] = ("    %s  %s"):format(instant(e.at), event_line(e)) end
   end
-  if r.record_id then lines[#lines + 1] = "  the service's id: " .. r.record_id .. (r.matched == "group" and " (matched as one of several: numbers were masked)" or "") end
+  if r.record_id then
+    local group = r.matched == "group" and " (matched as one of several: numbers were masked)" or ""
+    lines[#lines + 1] = "  the service's id: " .. r.record_id .. group
+  end
   for _, e in ipairs(r.webhooks or {}) do
     lines[#lines + 1] = ("  webhook %s  %s (%s)"):format(instant(e.at), core.log.redact(webhooks.describe(e)), e.event_id)
   end
