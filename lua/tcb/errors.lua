@@ -73,6 +73,17 @@ function M.is(value)
   return type(value) == "table" and getmetatable(value) == Error
 end
 
+--- Runs `fn()`, in which iterators may raise: true, or nil and the error object that was raised. Anything else raised is a mistake
+--- in the program and goes on.
+---@return boolean? ok
+---@return tcb.Error? err
+function M.catch(fn)
+  local ok, err = pcall(fn)
+  if ok then return true end
+  if M.is(err) then return nil, err end
+  error(err, 0)
+end
+
 --- One sentence: place, what failed, why, and the remedy.
 function Error:__tostring()
   local parts = {}

@@ -236,16 +236,13 @@ end
 ---@return tcb.Error? err
 function Inbox:of_number(number, since, before)
   local list = {}
-  local ok, err = pcall(function()
+  local ok, err = errors.catch(function()
     for entry in self:entries { number = number, since = since, before = before } do
       local e = event.new(entry.body, { seq = entry.seq, received_at = entry.received_at })
       if e then list[#list + 1] = e end
     end
   end)
-  if not ok then
-    if errors.is(err) then return nil, err end
-    error(err, 0)
-  end
+  if not ok then return nil, err end
   return list
 end
 

@@ -57,15 +57,12 @@ end
 local function look_up(self, everywhere)
   local states = {}
   local list = pages.new(self._caller, "numbers", { feature_set_id = not everywhere and self.feature_set_id or nil })
-  local ok, err = pcall(function()
+  local ok, err = errors.catch(function()
     for n in list do
       if self._numbers[n.phone_number] then states[n.phone_number] = n.status end
     end
   end)
-  if not ok then
-    if errors.is(err) then return nil, err end
-    error(err, 0)
-  end
+  if not ok then return nil, err end
   return states
 end
 

@@ -91,7 +91,9 @@ local campaign = require "tcb.campaign.options"
 same("tcb.CampaignOptions", fields_of "tcb.CampaignOptions", options_of(campaign.SHAPE, campaign.RUN, { client = 1, source = 1, journal = 1 }))
 same("tcb.ListenOptions", fields_of "tcb.ListenOptions", options_of(upvalue(tcb.listen, "OPTIONS", 3)))
 same("tcb.schedule{}", set(docs.fields_for "tcb.schedule"), options_of(upvalue(tcb.schedule, "OPTIONS", 3)))
-same("tcb.csv{}", set(docs.fields_for "tcb.csv"), options_of(upvalue(tcb.csv, "OPTIONS", 3)))
+for _, name in ipairs { "tcb.csv", "tcb.ndjson" } do                 -- one constructor serves both
+  same(name .. "{}", set(docs.fields_for(name)), options_of(upvalue(require "tcb.source.base".from_path, "FILE_OPTIONS", 1)))
+end
 for _, name in ipairs { "labels", "feature_sets", "numbers" } do
   local _, message = pcall(client[name], client, { nosuch = 1 })
   local known = {}

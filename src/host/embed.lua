@@ -1,6 +1,5 @@
 -- host/embed.lua: prints a C table with every Lua file below a folder, so that the binary runs from anywhere: as text, for whoever reads it,
--- and compiled, which loads four times as fast. Line numbers and names stay in.
--- Usage: lua5.4 embed.lua DIR; the files come on stdin's place: found with find(1), in a fixed order.
+-- and compiled, which loads four times as fast. Line numbers and names stay in. Usage: lua5.4 embed.lua DIR
 local dir = arg[1]
 local pipe = assert(io.popen("find " .. dir .. " -name '*.lua' | LC_ALL=C sort"))
 print('#include "host/sources.h"\n')

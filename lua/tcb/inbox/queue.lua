@@ -61,7 +61,7 @@ local GET = "SELECT seq, id, number, received_at, attempts, body FROM event WHER
 ---@return tcb.Error? err
 function Queue:take(n)
   local now, list = core.clock.now(), {}
-  local ok, err = pcall(function()
+  local ok, err = errors.catch(function()
     local due, later = scan(self, n, now)
     if #later > 0 then
       local fine, why = self.inbox:transaction(function()
@@ -76,10 +76,7 @@ function Queue:take(n)
       list[#list + 1] = { seq = row[1], id = row[2], number = row[3], received_at = row[4], attempts = row[5], body = row[6] }
     end
   end)
-  if not ok then
-    if errors.is(err) then return nil, err end
-    error(err, 0)
-  end
+  if not ok then return nil, err end
   for _, e in ipairs(list) do
     self.busy_seq[e.seq], self.busy = true, self.busy + 1
     if e.number ~= "" then self.busy_number[e.number] = true end

@@ -221,7 +221,7 @@ local function verify(self, passed)
 end
 
 --- Adds what sources with a path have: identity, verify, is_file, and opening by options encoding and gzip.
-function M.with_path(source)
+local function with_path(source)
   source.identity, source.verify = identity_of, verify
   source.is_file = function(self)
     local identity = self:identity()
@@ -229,6 +229,16 @@ function M.with_path(source)
   end
   source._open = function(self) return M.open_file(self.path, self.encoding, self.gzip) end
   return source
+end
+
+local FILE_OPTIONS = { encoding = true, gzip = true }
+
+--- The constructor of a source that is a file or pipe of the given format: tcb.csv, tcb.ndjson. Mistakes are its caller's.
+---@param format "csv"|"ndjson"
+function M.from_path(format, path, opts)
+  if type(path) ~= "string" then error("a path is expected, got " .. type(path), 3) end
+  opts = M.options(opts, FILE_OPTIONS, 3)
+  return with_path(M.new{ path = path, kind = format, format = format, encoding = opts.encoding, gzip = opts.gzip })
 end
 
 return M
