@@ -35,7 +35,7 @@ c.csv:44: error: receiver_number is too short: 8 to 15 digits with the country c
 c.csv:45: warning: same numbers, window and label as line 3
 44 rows: 43 to send in 2 batches, 1 refused
 1 duplicates, 0 overlapping windows: all would be sent (--unique refuses duplicates)
-started now it ends at TIME UTC, after 1 s, with 1 token
+started now it ends at TIME UTC, after 2 s, with 1 token
 every window is met
 = 4
 RECORDS  OUTCOME

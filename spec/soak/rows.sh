@@ -18,6 +18,8 @@ wait $one || good=0
 wait $two || good=0
 fuzz rows-asan 2000000 3 || good=0
 cat $dir/rows-1.out $dir/rows-2.out $dir/rows-asan-3.out
+awk '{ inputs += $1; mutations += $12; taken += $23 } END {
+  print (mutations * 2 >= inputs && taken * 2 >= inputs ? "ok" : "MISS"), "rows_fuzz_mutations_before_the_fast_path", mutations, inputs / 2 }' $dir/rows-1.out $dir/rows-2.out $dir/rows-asan-3.out
 [ $good = 1 ] && echo "ok rows_fuzz 12000000_inputs 12000000" || echo "MISS rows_fuzz a_difference none"
 found=0
 for plant in 'record.c:s/count > rule->most/count > rule->most + 1/' 'rows_portable.c:s/(c & 0xC0) == 0x80/(c \& 0xE0) == 0x80/' \
@@ -27,3 +29,4 @@ for plant in 'record.c:s/count > rule->most/count > rule->most + 1/' 'rows_porta
   if (cd $dir && ./planted 2000000 5) > $dir/planted.out 2>&1; then echo "not found: $plant"; else found=$((found + 1)); echo "found $plant: $(head -n 1 $dir/planted.out)"; fi
 done
 [ $found = 7 ] && echo "ok rows_planted_bugs ${found}_found 7" || echo "MISS rows_planted_bugs ${found}_found 7"
+[ $good = 1 ] && [ $found = 7 ]

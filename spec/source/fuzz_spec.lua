@@ -13,7 +13,9 @@ describe("fuzz", luas.abi ~= "lua5.4" and function() end or function()
   end
 
   it("finds no difference in 200,000 rows", function()
-    assert.matches("^200000 inputs, %d+ records, %d+ refusals, %d+ rows compared with libcsv\n$", said("rows", "-O2", "200000 11"))
+    local text = said("rows", "-O2", "200000 11")
+    local mutations = text:match "^200000 inputs, %d+ records, %d+ refusals, %d+ rows compared with libcsv; (%d+) mutations"
+    assert.is_true(tonumber(mutations or 0) >= 100000, text)
   end)
 
   it("loses nothing when the allocator fails, wherever it fails", function()
