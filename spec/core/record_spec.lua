@@ -180,7 +180,7 @@ describe("record.encode", function()
     assert.equal("input", err.kind)
     assert.equal(2, err.index)
     assert.equal("receiver_number", err.field)
-    assert.matches("^record 2: receiver_number is too short", err.message)
+    assert.matches('^record 2: receiver_number "12" is too short', err.message)
   end)
 
   it("refuses two records with one match key", function()

@@ -14,7 +14,7 @@ if [ -n "${PLANT:-}" ]; then
 fi
 sources=
 for name in feed feed_again feed_carry feed_exclude feed_input feed_json feed_unique feed_order pairs sort ndjson jscan rows rows_portable \
-  rows_sse2 rows_avx2 record shape csv reader decode phone instant zone text fault spans buf ctx err clock; do
+  rows_sse2 rows_avx2 record shape csv reader decode phone instant zone text fault shown redact spans buf ctx err clock; do
   sources="$sources $root/core/$name.c"
 done
 ${CC:-gcc} -std=gnu11 -g "$@" -I"$root" -o "$out" "spec/fuzz/${PROGRAM:-rows}.c" $sources -lcsv

@@ -31,7 +31,7 @@ describe("tcb plan, push, reconcile", function()
     local r = sandboxed(FILE .. [[tcb plan c.csv "$@"; echo "= $?"; tcb push c.csv "$@" --quiet; echo "= $?"; tcb reconcile c.csv --quiet; echo "= $?"
 tcb push c.csv "$@" --quiet --json; echo "= $?"]], FAST)
     assert.equal([[
-c.csv:44: error: receiver_number is too short: 8 to 15 digits with the country code are needed
+c.csv:44: error: receiver_number "12" is too short: 8 to 15 digits with the country code are needed
 c.csv:45: warning: same numbers, window and label as line 3
 44 rows: 43 to send in 2 batches, 1 refused
 1 duplicates, 0 overlapping windows: all would be sent (--unique refuses duplicates)

@@ -111,6 +111,7 @@ static void set_int(lua_State *L, const char *name, int64_t n) {
 static void push_refusals(lua_State *L, const tcb_batch *b) {      /* a table with what was refused */
   lua_createtable(L, 0, 16);
   set_bytes(L, "refused", &b->refused);
+  if (b->shown.len > 0) set_bytes(L, "shown", &b->shown);
   set_int(L, "count", b->count);
   set_int(L, "refused_count", b->refused_count);
   set_int(L, "excluded_count", b->excluded_count);
@@ -366,8 +367,8 @@ static int feed_tostring(lua_State *L) {
   return 1;
 }
 
-static int refusals_next(lua_State *L) {                 /* upvalues: packed, dialect, position */
-  size_t len, at = (size_t)lua_tointeger(L, lua_upvalueindex(3));
+static int refusals_next(lua_State *L) {                 /* upvalues: packed, dialect, position, shown, position there */
+  size_t len, shown_len, at = (size_t)lua_tointeger(L, lua_upvalueindex(3)), shown_at = (size_t)lua_tointeger(L, lua_upvalueindex(5));
   const char *packed = lua_tolstring(L, lua_upvalueindex(1), &len);
   int dialect = (int)lua_tointeger(L, lua_upvalueindex(2));
   tcb_refusal r;
@@ -378,8 +379,14 @@ static int refusals_next(lua_State *L) {                 /* upvalues: packed, di
   lua_replace(L, lua_upvalueindex(3));
   const char *field = r.field < TCB_FIELDS ? tcb_rules[r.field].name[dialect] : NULL;
   tcb_fault fault = { r.code, r.field, r.why, r.detail };
-  char message[256];
-  tcb_fault_message(&fault, field ? field : "row", message, sizeof message);
+  const char *shown = lua_tolstring(L, lua_upvalueindex(4), &shown_len);
+  if (shown_at < shown_len) {
+    shown += shown_at;
+    lua_pushinteger(L, (lua_Integer)(shown_at + strlen(shown) + 1));
+    lua_replace(L, lua_upvalueindex(5));
+  } else shown = field ? field : "row";
+  char message[384];
+  tcb_fault_message(&fault, shown, message, sizeof message);
   l_pushint(L, r.line);
   l_pushint(L, r.offset);
   lua_pushstring(L, tcb_fault_name(r.code));
@@ -388,14 +395,19 @@ static int refusals_next(lua_State *L) {                 /* upvalues: packed, di
   return 5;
 }
 
-static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "v2") -> iterator: line, offset, code, field | nil, message */
+static int feed_refusals(lua_State *L) {                 /* (packed, dialect = "v2", shown = "") -> iterator: line, offset, code, field | nil, message */
   static const char *const dialects[] = { "v2", "v1", NULL };
   luaL_checkstring(L, 1);
   int dialect = luaL_checkoption(L, 2, "v2", dialects);
+  luaL_optstring(L, 3, "");
+  lua_settop(L, 3);
   lua_pushvalue(L, 1);
   lua_pushinteger(L, dialect);
   lua_pushinteger(L, 0);
-  lua_pushcclosure(L, refusals_next, 3);
+  lua_pushstring(L, "");
+  if (!lua_isnil(L, 3)) lua_pushvalue(L, 3), lua_replace(L, -2);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, refusals_next, 5);
   return 1;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bind/record.h"
+#include "core/shown.h"
 
 typedef struct {
   tcb_check check;
@@ -95,11 +96,14 @@ void l_readcells(lua_State *L, int at, int arg, int index, tcb_dialect dialect, 
   }
 }
 
-static int push_fault(lua_State *L, const tcb_fault *fault, int index, tcb_dialect dialect) {      /* -> nil, err */
+typedef struct { tcb_fault fault; char shown[TCB_SHOWN_BYTES]; } refusal;
+
+static int push_fault(lua_State *L, const refusal *refused, int index, tcb_dialect dialect) {      /* -> nil, err */
+  const tcb_fault *fault = &refused->fault;
   const char *field = tcb_rules[fault->field].name[dialect];
-  char text[200];
+  char text[384];
   tcb_err err;
-  tcb_fault_message(fault, field, text, sizeof text);
+  tcb_fault_message(fault, refused->shown, text, sizeof text);
   if (index > 0) tcb_fail_field(&err, TCB_E_INPUT, field, "record %d: %s", index, text);
   else tcb_fail_field(&err, TCB_E_INPUT, field, "%s", text);
   snprintf(err.slug, sizeof err.slug, "%s", tcb_fault_name(fault->code));
@@ -108,12 +112,14 @@ static int push_fault(lua_State *L, const tcb_fault *fault, int index, tcb_diale
   return 2;
 }
 
-static int read_record(lua_State *L, int at, int arg, int index, const options *o, tcb_record *record, tcb_fault *fault) {
+static int read_record(lua_State *L, int at, int arg, int index, const options *o, tcb_record *record, refusal *refused) {
   tcb_cell cells[TCB_FIELDS];
   tcb_fault faults[TCB_FAULTS_MAX];
   l_readcells(L, at, arg, index, o->dialect, o->label, cells);
   if (tcb_record_check(&o->check, cells, record, faults) <= 0) return 1;
-  *fault = faults[0];
+  refused->fault = faults[0];
+  tcb_field field = (tcb_field)faults[0].field;
+  tcb_shown(l_ctx(L), field, tcb_rules[field].name[o->dialect], &cells[field], refused->shown);
   return 0;
 }
 
@@ -137,10 +143,10 @@ void l_pushrecord(lua_State *L, const tcb_record *r, tcb_dialect dialect) {
 static int record_check(lua_State *L) {
   options o;
   tcb_record record;
-  tcb_fault fault;
+  refusal refused;
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, 2, &o);
-  if (!read_record(L, 1, 1, 0, &o, &record, &fault)) return push_fault(L, &fault, 0, o.dialect);
+  if (!read_record(L, 1, 1, 0, &o, &record, &refused)) return push_fault(L, &refused, 0, o.dialect);
   l_pushrecord(L, &record, o.dialect);
   return 1;
 }
@@ -148,11 +154,11 @@ static int record_check(lua_State *L) {
 static int record_encode_one(lua_State *L) {             /* (record, options?) -> buf: one JSON object | nil, err */
   options o;
   tcb_record record;
-  tcb_fault fault;
+  refusal refused;
   tcb_err err;
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, 2, &o);
-  if (!read_record(L, 1, 1, 0, &o, &record, &fault)) return push_fault(L, &fault, 0, o.dialect);
+  if (!read_record(L, 1, 1, 0, &o, &record, &refused)) return push_fault(L, &refused, 0, o.dialect);
   tcb_buf *out = l_newbuf(L);
   return tcb_record_encode(&record, o.dialect, o.plus, out, &err) == TCB_OK ? 1 : l_fail(L, &err);
 }
@@ -162,7 +168,7 @@ static int record_encode_one(lua_State *L) {             /* (record, options?) -
 static int record_encode(lua_State *L) {
   options o;
   tcb_record record;
-  tcb_fault fault;
+  refusal refused;
   tcb_err err;
   uint64_t hashes[TCB_BATCH_MAX];
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -175,7 +181,7 @@ static int record_encode(lua_State *L) {
   for (size_t i = 0; i < count && status == TCB_OK; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     if (!lua_istable(L, -1)) luaL_argerror(L, 1, lua_pushfstring(L, "record %d: a table expected, got %s", (int)i + 1, luaL_typename(L, -1)));
-    if (!read_record(L, top + 1, 1, (int)i + 1, &o, &record, &fault)) return push_fault(L, &fault, (int)i + 1, o.dialect);
+    if (!read_record(L, top + 1, 1, (int)i + 1, &o, &record, &refused)) return push_fault(L, &refused, (int)i + 1, o.dialect);
     tcb_match_key key;
     tcb_match_key_of(&record, &key);
     hashes[i] = tcb_match_hash(&key);
@@ -199,12 +205,12 @@ static int record_encode(lua_State *L) {
 static int record_hash(lua_State *L) {                   /* (record, options?) -> 8 bytes: the hash of its match key | nil, err */
   options o;
   tcb_record record;
-  tcb_fault fault;
+  refusal refused;
   tcb_match_key key;
   char bytes[8];
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, 2, &o);
-  if (!read_record(L, 1, 1, 0, &o, &record, &fault)) return push_fault(L, &fault, 0, o.dialect);
+  if (!read_record(L, 1, 1, 0, &o, &record, &refused)) return push_fault(L, &refused, 0, o.dialect);
   tcb_match_key_of(&record, &key);
   tcb_match_store(bytes, tcb_match_hash(&key));
   lua_pushlstring(L, bytes, sizeof bytes);

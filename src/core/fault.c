@@ -57,7 +57,7 @@ void tcb_fault_message(const tcb_fault *f, const char *field, char *out, size_t 
   case TCB_FAULT_MISSING: snprintf(out, bytes, "%s is missing", field); break;
   case TCB_FAULT_NUMBER: case TCB_FAULT_TIME: snprintf(out, bytes, "%s %s", field, tcb_why_text(f->why)); break;
   case TCB_FAULT_LABEL: snprintf(out, bytes, "%s is not a UUID (tcb labels lists the account's)", field); break;
-  case TCB_FAULT_LENGTH: snprintf(out, bytes, "%s has %lld characters; %d to %d are allowed", field, n & 0xFFFFFFFF,
+  case TCB_FAULT_LENGTH: snprintf(out, bytes, "%s has %lld character%s; %d to %d are allowed", field, n & 0xFFFFFFFF, (n & 0xFFFFFFFF) == 1 ? "" : "s",
                                   (int)(n >> 32 & 0xFFFF), (int)(n >> 48)); break;
   case TCB_FAULT_CHARSET: snprintf(out, bytes, "%s holds '%c', which the service refuses", field, (char)n); break;
   case TCB_FAULT_EDGE:
@@ -65,7 +65,10 @@ void tcb_fault_message(const tcb_fault *f, const char *field, char *out, size_t 
     break;
   case TCB_FAULT_ORDER: snprintf(out, bytes, "%s is not after the start of the window", field); break;
   case TCB_FAULT_PAST: snprintf(out, bytes, "%s is in the past", field); break;
-  case TCB_FAULT_WINDOW: snprintf(out, bytes, "window is longer than 24 hours: %s is %lld ms too late", field, n); break;
+  case TCB_FAULT_WINDOW:
+    if (n < 60000) snprintf(out, bytes, "window is longer than 24 hours: %s is %lld ms too late", field, n);
+    else snprintf(out, bytes, "window is longer than 24 hours: %s is %lld h %lld min too late", field, n / 3600000, n / 60000 % 60);
+    break;
   case TCB_FAULT_DUPLICATE:
     if (n) snprintf(out, bytes, "same numbers, window and label as line %lld", n);
     else snprintf(out, bytes, "same numbers, window and label as an earlier row");

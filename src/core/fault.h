@@ -34,7 +34,8 @@ typedef struct {
 
 /* "number", "length", ...: static text. */
 const char *tcb_fault_name(unsigned code);
-/* The sentence a user reads, with what to do about it; holds no phone number. `field` is the field's name in the user's dialect. */
+/* The sentence a user reads, with what to do about it; holds no phone number. `field` is its name in the user's dialect, or what tcb_shown
+   made of name and value. */
 void tcb_fault_message(const tcb_fault *fault, const char *field, char *out, size_t out_bytes);
 /* The static sentence of a tcb_why. */
 const char *tcb_why_text(unsigned why);

@@ -1,12 +1,13 @@
 /* core/feed.c: reads input in pieces, takes row after row, fills batches. Rows that are plain in every respect are taken by the fast
    path (core/rows.h); all others go the plain way here, which is the reference. */
 #include "core/feed_priv.h"
+#include "core/shown.h"
 
-#define BUFFERS 12
+#define BUFFERS 13
 static void buffers(tcb_feed *f, tcb_buf *all[BUFFERS]) {
   tcb_batch *b = &f->batch;
-  tcb_buf *list[BUFFERS] = { &f->header, &f->unescaped, &f->shape_text, &b->body, &b->spans, &b->hashes, &b->refused, &b->notes, &f->carry.records,
-                             &f->carry.json, &f->carry_old.records, &f->carry_old.json };
+  tcb_buf *list[BUFFERS] = { &f->header, &f->unescaped, &f->shape_text, &b->body, &b->spans, &b->hashes, &b->refused, &b->shown, &b->notes,
+                             &f->carry.records, &f->carry.json, &f->carry_old.records, &f->carry_old.json };
   memcpy(all, list, sizeof list);
 }
 
@@ -54,7 +55,7 @@ void tcb_feed_free(tcb_feed *f) {
 /* The open batch. */
 
 static void batch_clear(tcb_batch *b) {
-  b->body.len = b->spans.len = b->hashes.len = b->refused.len = b->notes.len = 0;
+  b->body.len = b->spans.len = b->hashes.len = b->refused.len = b->shown.len = b->notes.len = 0;
   b->count = b->refused_count = b->excluded_count = b->dropped_count = b->split_count = b->first_line = b->last_line = 0;
   b->min_starts_at = b->min_ends_at = INT64_MAX;
   b->max_starts_at = b->max_ends_at = INT64_MIN;
@@ -107,8 +108,16 @@ tcb_status tcb_feed_count(tcb_feed *f, const tcb_taken *r, tcb_err *err) {
   return TCB_OK;
 }
 
-/* Refuses the row at hand: for the first of its faults, or for each of them. */
-static tcb_status refuse(tcb_feed *f, const tcb_fault *faults, int count, tcb_err *err) {
+/* The fault's field and value, for whoever reads about it now; the journal keeps neither. */
+static tcb_status show(tcb_feed *f, const tcb_fault *fault, const tcb_cell *cells, tcb_err *err) {
+  char text[TCB_SHOWN_BYTES] = "row";
+  tcb_field field = (tcb_field)fault->field;
+  if (fault->field < TCB_FIELDS) tcb_shown(f->ctx, field, tcb_rules[field].name[f->plan.dialect], cells ? &cells[field] : NULL, text);
+  return tcb_buf_add(&f->batch.shown, text, strlen(text) + 1, err);
+}
+
+/* Refuses the row at hand: for the first of its faults, or for each of them. `cells` may be NULL. */
+static tcb_status refuse(tcb_feed *f, const tcb_fault *faults, int count, const tcb_cell *cells, tcb_err *err) {
   tcb_status status = TCB_OK;
   if (faults[0].code == TCB_FAULT_EXCLUDED) f->batch.excluded_count++; else f->batch.refused_count++;
   if (!f->wants_all_faults) count = 1;
@@ -116,6 +125,7 @@ static tcb_status refuse(tcb_feed *f, const tcb_fault *faults, int count, tcb_er
     tcb_refusal r = { .offset = f->offset, .line = f->line, .detail = faults[i].detail, .code = faults[i].code, .field = faults[i].field,
                       .why = faults[i].why };
     status = tcb_buf_add(&f->batch.refused, (const char *)&r, sizeof r, err);
+    if (status == TCB_OK && f->wants_all_faults) status = show(f, &faults[i], cells, err);
   }
   return status;
 }
@@ -134,7 +144,7 @@ static tcb_status take_record(tcb_feed *f, const tcb_record *record, const tcb_c
   if (is_twin < 0) return err ? err->status : TCB_E_MEMORY;
   if (is_twin) {
     const tcb_fault fault = { TCB_FAULT_DUPLICATE, TCB_RECEIVER, 0, twin_of };
-    return refuse(f, &fault, 1, err);
+    return refuse(f, &fault, 1, NULL, err);
   }
   if (f->wants_notes) {
     tcb_sighting note = { taken.offset, taken.bytes, taken.line, key };
@@ -159,7 +169,7 @@ static tcb_fault csv_fault(tcb_why why, size_t count) {
 static tcb_status accept(tcb_feed *f, const tcb_record *record, const tcb_csv_row *row, tcb_err *err) {
   if (!tcb_feed_is_excluded(f, record->number[TCB_RECEIVER])) return take_record(f, record, row, err);
   const tcb_fault fault = { TCB_FAULT_EXCLUDED, TCB_RECEIVER, 0, 0 };
-  return refuse(f, &fault, 1, err);
+  return refuse(f, &fault, 1, NULL, err);
 }
 
 static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
@@ -168,13 +178,13 @@ static tcb_status examine(tcb_feed *f, const tcb_csv_row *row, tcb_err *err) {
   if (row->why != TCB_WHY_NONE || row->count != f->columns) {
     tcb_why why = row->why != TCB_WHY_NONE ? row->why : row->count < f->columns ? TCB_CSV_FEW : TCB_CSV_MANY;
     faults[0] = csv_fault(why, row->count);
-    return refuse(f, faults, 1, err);
+    return refuse(f, faults, 1, NULL, err);
   }
   tcb_status status = tcb_plan_fields(&f->plan, f->cells, row->count, fields, err);
   if (status != TCB_OK) return status;
   f->plan.check.now_ms = f->batch.now_ms;
   int count = tcb_record_check(&f->plan.check, fields, &f->record, faults);
-  if (count > 0) return refuse(f, faults, count, err);
+  if (count > 0) return refuse(f, faults, count, fields, err);
   if (!f->has_hook) return accept(f, &f->record, row, err);
   f->is_row = 1;
   f->row = *row;
@@ -214,7 +224,7 @@ tcb_status tcb_feed_put(tcb_feed *f, const tcb_cell cells[TCB_FIELDS], tcb_err *
   tcb_fault faults[TCB_FAULTS_MAX];
   int count = tcb_record_check(&f->plan.check, cells, &record, faults);
   f->row_puts++;
-  return count > 0 ? refuse(f, faults, count, err) : accept(f, &record, &f->row, err);
+  return count > 0 ? refuse(f, faults, count, cells, err) : accept(f, &record, &f->row, err);
 }
 
 tcb_status tcb_feed_keep(tcb_feed *f, tcb_err *err) {

@@ -25,6 +25,7 @@ typedef struct {
   tcb_buf spans;                    /* packed (core/spans.h): where the records lie */
   tcb_buf hashes;                   /* 8 bytes a record: tcb_match_hash, in the body's order */
   tcb_buf refused;                  /* tcb_refusal of each row refused since the batch before */
+  tcb_buf shown;                    /* with `all_faults`: for each of them its field and value (core/shown.h), NUL-terminated */
   tcb_buf notes;                    /* tcb_sighting of each record read since the batch before, where tcb_feed_watch asked for it */
   int64_t count;                    /* records */
   int64_t refused_count;            /* rows refused, without the excluded ones */
@@ -58,7 +59,8 @@ tcb_status tcb_feed_next(tcb_feed *feed, int64_t now_ms, int flush, tcb_feed_res
 /* What tcb_feed_next or tcb_feed_rebuild made, valid until the next of them. */
 tcb_batch *tcb_feed_batch(tcb_feed *feed);
 
-/* With `notes` every record that is read is noted; with `all_faults` a row that breaks several rules has a refusal for each of them. */
+/* With `notes` every record that is read is noted; with `all_faults` a row that breaks several rules has a refusal for each
+   of them, and `shown` tells the values. */
 void tcb_feed_watch(tcb_feed *feed, int notes, int all_faults);
 
 /* With a hook tcb_feed_next comes back for every valid row; tcb_feed_put then makes records of it: none drops the row, several split it.

@@ -10,7 +10,7 @@ local M = {}
 ---@field offset integer? of the row in the input, bytes
 ---@field code string csv encoding missing number label length charset edge time order past window duplicate overlap
 ---@field field string? of the record
----@field message string what is wrong and what to do about it; no whole phone number
+---@field message string what is wrong with which value, and what to do about it; no whole phone number
 ---@field severity "error"|"warning" a warning does not keep the record from being sent
 ---@field other_line integer? of the earlier row, for duplicates and overlaps
 
@@ -37,7 +37,7 @@ local function read(feed, pairs, sums, now, on)
       local part = b or rest
       sums.refused, sums.excluded = sums.refused + part.refused_count, sums.excluded + part.excluded_count
       if on.fault then
-        for line, offset, code, field, message in core.refusals(part.refused, feed.dialect) do
+        for line, offset, code, field, message in core.refusals(part.refused, feed.dialect, part.shown) do
           if code ~= "excluded" then
             on.fault{ line = line, offset = offset, code = code, field = field, message = message, severity = "error" }
           end
