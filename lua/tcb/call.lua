@@ -57,7 +57,7 @@ function M.new(options)
       local store, err = open_store(conf, options.runtime or require("tcb.runtime").current())
       if not store then return nil, err end
       account.governor = governor.new{
-        limits = conf.limits, store = store, key_id = conf.key_id, tokens = self.tokens,
+        limits = conf.limits, store = store, key = conf.key_id .. "\n" .. conf.api_key, tokens = self.tokens,
         hold_s = conf.connect_timeout_s + 5, mint = function(hooks) return self:mint(hooks) end,
       }
       accounts[key] = account

@@ -28,14 +28,15 @@ end
 
 --- A governor of one account.
 -- `limits` as of tcb.config (a limit that is false: none), `tokens` nil or the pool's size (named: the reserve goes where the
--- pool needs every mint), `store`, `key_id`, `mint(hooks) -> { token, sent_us, done_us } | nil, err, { sent_us, done_us }`: one
--- request for a token, no repeat; `hold_s`: the longest time from a grant to the request's first byte; `life_s` of a token.
+-- pool needs every mint), `store`, `key`: what its tokens are made with, secret included, `mint(hooks) -> { token, sent_us, done_us }
+-- | nil, err, { sent_us, done_us }`: one request for a token, no repeat; `hold_s`: the longest time from a grant to the request's
+-- first byte; `life_s` of a token.
 ---@return tcb.Governor
 function M.new(options)
   local limits = options.limits
   local state = core.governor{
     mint = limit_us(limits.mint), push = limit_us(limits.push), personalise = limit_us(limits.personalise),
-    life_us = math.floor((options.life_s or 3600) * 1e6), key = core.sha256(options.key_id or ""):sub(1, 8),
+    life_us = math.floor((options.life_s or 3600) * 1e6), key = core.sha256(options.key or ""):sub(1, 8),
   }
   return setmetatable({
     state = state, store = options.store, mint = options.mint, tokens = options.tokens,
@@ -335,6 +336,15 @@ function Governor:take(class, options)
     if action == "grant" then return granted(self, class, a, b, c, d, e) end
   end
   return task.detached(wait_turn, self, class, o)
+end
+
+--- Makes one token more, whatever the pool holds: a proof of the key. Blocks for the answer, not for the budget.
+---@return boolean? ok
+---@return tcb.Error? err rate when no mint is free now
+function Governor:prove()
+  local n, err = begin_mint(self, {}, false)
+  if not n then return nil, err or errors.new{ kind = "rate", message = "no token can be made now" } end
+  return send_mint(self, n, (terms(self, {})))
 end
 
 --- Stops (a reason to wait, not an error) or resumes the sends of the account in every process that shares the store.

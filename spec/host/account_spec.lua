@@ -159,22 +159,3 @@ tcb status nope; echo $?; tcb status; echo $?; tcb status x --dry-run | head -n 
     assert.matches("\n1\n2\nGET http://127.0.0.1:%d+/v3/clients/[%x-]+/dynamic_call_records%?batchId=x\n$", r.out)
   end)
 end)
-
-describe("tcb doctor", function()
-  it("finds nothing wrong with a sandbox", function()
-    local r = sandboxed "tcb doctor; echo $?; tcb doctor --json"
-    assert.matches("\nok    network        http://127.0.0.1:%d+ answers\nok    clock          within %d s of the service\nok    credentials ", r.out)
-    assert.matches("\n0\n{", r.out)
-    for line in r.out:match "\n0\n(.*)$":gmatch "[^\n]+" do assert.is_table(json.decode(line)) end
-  end)
-
-  it("says the remedy of what is wrong, without secrets", function()
-    local r = sandboxed([[TCB_KEY_ID=other TCB_API_KEY=sentinel-wrong tcb doctor; echo $?; TCB_BASE_URL=http://127.0.0.1:1 tcb doctor --quiet; echo $?
-      env -u TCB_ACCOUNT "]] .. tcb.binary .. [[" doctor --quiet; echo $?; echo junk > j; tcb doctor --journal j; echo $?]])
-    assert.matches("BAD   credentials .*%-> check key_id and api_key.*\n3\n", r.out)
-    assert.matches("BAD   network .*Connection refused.*\n5\n", r.out)
-    assert.matches("BAD   configuration  account is missing\n.*set TCB_ACCOUNT.*\n3\n", r.out)
-    assert.matches("BAD   journal .*journal verify j.*\n1\n$", r.out)
-    assert.is_nil((r.out .. r.err):find "sentinel")
-  end)
-end)

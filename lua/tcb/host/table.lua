@@ -92,6 +92,21 @@ function M.render(columns, rows, total)
   return table.concat(lines)
 end
 
+--- Breaks `text` at spaces into lines of `columns`, each behind `indent` spaces but the first.
+function M.wrap(text, columns, indent)
+  local lines, line = {}, ""
+  for word in text:gmatch "%S+" do
+    if line ~= "" and native.width(line) + 1 + native.width(word) > columns - indent then
+      lines[#lines + 1] = line
+      line = word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(indent))
+end
+
 --- A number with thousands separated: 1234567 -> "1,234,567".
 function M.number(n)
   local sign, digits, rest = tostring(n):match "^(-?)(%d+)(.*)$"

@@ -4,6 +4,7 @@ local config = require "tcb.config"
 local errors = require "tcb.errors"
 local json = require "tcb.json"
 local native = require "tcb.host.native"
+local wrap = require "tcb.host.table".wrap
 
 local SKEW_MAX_S = 30                                    -- windows shift by as much as the clock is off
 
@@ -46,35 +47,99 @@ check("configuration", function(state, opts)
   return "ok", ("account %s at %s, from %s"):format(conf.account, conf.base_url, table.concat(origins, ", "))
 end)
 
+local function lasting(s)
+  for _, unit in ipairs { { 172800, 86400, "days" }, { 7200, 3600, "h" }, { 600, 60, "min" } } do
+    if s > unit[1] then return ("%.0f %s"):format(s / unit[2], unit[3]) end
+  end
+  return ("%.0f s"):format(s)
+end
+
 check("clock", function(state)
   local shift = os.getenv "TCB_CLOCK"
   if shift and shift ~= "" then return "warn", "TCB_CLOCK shifts it: " .. shift, "unset TCB_CLOCK for real campaigns" end
   if not state.server_date then return "skip", "the service named no time" end
   local skew = (core.clock.now() - state.server_date) / 1000
   if math.abs(skew) > SKEW_MAX_S then
-    return "bad", ("this machine is %d s %s the service"):format(math.abs(skew), skew > 0 and "ahead of" or "behind"),
+    return "bad", ("this machine is %s %s the service"):format(lasting(math.abs(skew)), skew > 0 and "ahead of" or "behind"),
       "set the clock, and keep it set (systemd-timesyncd, chrony): windows would open at the wrong time"
   end
   return "ok", ("within %d s of the service"):format(math.ceil(math.abs(skew)))
 end)
 
+--- The proxy that requests go through, without its password, and where it is set.
+local function proxy_of(conf)
+  local function shown(url) return (url:gsub("//[^/@]*@", "//")) end
+  if conf.is_loopback then return nil end
+  if conf.proxy then return shown(conf.proxy), conf.from.proxy end
+  for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
+    local url = os.getenv(name)
+    if url and url ~= "" then return shown(url), name end
+  end
+end
+
 check("network", function(state)
   local conf = state.conf
   if not conf then return "skip", "needs a configuration" end
+  local proxy = proxy_of(conf)
+  local via = proxy and " through the proxy " .. proxy or ""
   local res, err = require "tcb.runtime".current().send { method = "GET", url = conf.base_url .. "/", headers = { "Accept: */*" }, repeatable = true,
     connect_timeout_s = conf.connect_timeout_s, timeout_s = conf.timeout_s, ca = conf.ca, proxy = conf.proxy }
-  local via = conf.proxy and " through the proxy " .. conf.proxy:gsub("//[^/@]*@", "//") or ""
   if not res then
     state.is_cut_off = true
-    local remedy = err.message:find "certificate" and "check the CA (option ca, SSL_CERT_DIR, package ca-certificates) and the base URL's host name"
+    if err.kind == "config" or err.message:find "TLS" then
+      state.tls_error = err
+      return "skip", "see TLS"
+    end
+    return "bad", err.message .. via, proxy and "check the proxy first (option proxy, HTTPS_PROXY, NO_PROXY), then the network and the base URL"
       or err.remedy or errors.remedy(err.kind)
-    return "bad", err.message .. via, remedy
   end
   state.server_date = http_date(res.headers.date)
-  return "ok", ("%s answers%s%s"):format(conf.base_url, via, conf.base_url:match "^https" and ", certificate verified" or "")
+  return "ok", ("%s answers%s"):format(conf.base_url, via)
 end)
 
-check("credentials", function(state)
+check("proxy", function(state)
+  if not state.conf then return "skip", "needs a configuration" end
+  if state.conf.is_loopback then return "skip", "never to this machine" end
+  local proxy, origin = proxy_of(state.conf)
+  if not proxy then return "ok", "none is set" end
+  return "ok", ("%s, from %s"):format(proxy, origin == "options" and origin or origin == "environment" and "the " .. origin or origin)
+end)
+
+check("TLS", function(state)
+  local conf = state.conf
+  if not conf then return "skip", "needs a configuration" end
+  if not conf.base_url:match "^https" then return "skip", "plain http, to this machine only" end
+  local file, folder = os.getenv "SSL_CERT_FILE", os.getenv "SSL_CERT_DIR"
+  local ca = conf.ca or file or folder or "the system's certificates"
+  local err = state.tls_error
+  if err and err.kind == "config" then
+    return "bad", err.message, "name a PEM file or a folder of hashed certificates (option ca, SSL_CERT_FILE, SSL_CERT_DIR)", 3
+  elseif err and err.message:find "certificate" then
+    return "bad", ("%s (trusted: %s)"):format(err.message, ca),
+      "check the base URL's host name, this machine's date, and the CA (option ca, SSL_CERT_FILE, SSL_CERT_DIR, package ca-certificates)"
+  elseif err then
+    return "bad", err.message, "check that the base URL's port speaks TLS, and that nothing between stops it"
+  end
+  if state.is_cut_off then return "skip", "needs the network" end
+  return "ok", "the certificate is verified with " .. ca
+end)
+
+--- What is known of the key, and when it was tried: tokens of this key and secret alone count.
+local function proof(state)
+  local caller = assert(state.client._wire.caller())
+  if caller.stats.mints > 0 then return "the key made a token just now, which reads labels" end
+  local status = caller.governor:status()
+  local newest
+  for _, t in ipairs(status and status.tokens or {}) do
+    if t.is_ours and (not newest or t.minted_at > newest.minted_at) then newest = t end
+  end
+  if not newest then return "the token at hand reads labels" end
+  return ("a token that this key made %d min ago reads labels"):format((core.clock.now() - newest.minted_at) // 60000),
+    ("'tcb doctor --prove' tries the key itself; that takes one of %s mints left"):format(
+      state.conf.limits.mint and ("%d"):format(status.mints_left) or "unlimited")
+end
+
+check("credentials", function(state, opts)
   if not state.conf then return "skip", "needs a configuration" end
   if state.is_cut_off then return "skip", "needs the network" end
   local client, err = require "tcb".client { profile = state.conf.profile }
@@ -82,9 +147,14 @@ check("credentials", function(state)
   local label
   label, err = client:labels():find(function(l) return l.label_type == "dynamic" end)
   state.client = client
+  if not err and opts.prove then
+    local caller = assert(client._wire.caller())
+    if caller.stats.mints == 0 then err = select(2, caller.governor:prove()) end
+  end
   if err then return "bad", err.message .. (err.status and (" (HTTP %d)"):format(err.status) or ""), err.remedy or errors.remedy(err.kind) end
-  if not label then return "warn", "they are good, but the account has no dynamic label", "ask Truecaller for one: campaigns need it" end
-  return "ok", ("they are good; first dynamic label: %s"):format(label.name)
+  local what, remedy = proof(state)
+  if not label then return "warn", what .. "; the account has no dynamic label", "ask Truecaller for one: campaigns need it" end
+  return "ok", ("%s; first dynamic label: %s"):format(what, label.name), remedy
 end)
 
 check("limits", function(state)
@@ -97,7 +167,7 @@ check("limits", function(state)
     return "warn", ("no token can be made before %s"):format(core.instant.format(status.next_mint_at or core.clock.now())),
       "wait, or stop what else makes tokens for this account"
   end
-  return "ok", ("%d tokens, %s mints left"):format(#status.tokens, has_limit and status.mints_left or "unlimited")
+  return "ok", ("%d token%s, %s mints left"):format(#status.tokens, #status.tokens == 1 and "" or "s", has_limit and status.mints_left or "unlimited")
 end)
 
 check("state", function(state)
@@ -132,35 +202,37 @@ check("time zones", function()
   return "ok", "the system's zone rules are there"
 end)
 
-local CODE = { configuration = 3, credentials = 3, network = 5 }
+local CODE = { configuration = 3, credentials = 3, network = 5, TLS = 5 }
+local INDENT = 21                                        -- of the text behind a check's name
 local MARK = { ok = "ok  ", warn = "warn", bad = "BAD ", skip = "-   " }
 
 local function run(opts, rest, env)
   if rest[1] then return env.usage(("unexpected argument '%s'"):format(rest[1])) end
-  local state, results, order = {}, {}, {}
+  local state, codes, order = {}, {}, {}
   local by_name = {}
   for _, c in ipairs(CHECKS) do by_name[c[1]] = c[2] end
   -- The clock is compared with the service's answer, so it comes behind the network, but is shown in front of it.
-  for _, name in ipairs { "modules", "configuration", "network", "clock", "credentials", "limits", "state", "journal", "time zones" } do
-    local ok, verdict, text, remedy = pcall(by_name[name], state, opts)
+  for _, name in ipairs { "modules", "configuration", "network", "proxy", "TLS", "clock", "credentials", "limits", "state", "journal", "time zones" } do
+    local ok, verdict, text, remedy, code = pcall(by_name[name], state, opts)
     if not ok then
       if native.caught() then error(verdict, 0) end
-      verdict, text, remedy = "bad", tostring(verdict), nil
+      verdict, text, remedy, code = "bad", tostring(verdict), nil, nil
     end
-    results[name] = { check = name, verdict = verdict, text = core.log.redact(text), remedy = remedy and core.log.redact(remedy) }
-    order[#order + 1] = results[name]
+    local result = { check = name, verdict = verdict, text = core.log.redact(text), remedy = remedy and core.log.redact(remedy) }
+    codes[name] = code
+    order[#order + 1] = result
   end
   local bad, code = 0, 0
   for _, r in ipairs(order) do
     if env.json then
       env.out(json.encode(r, { "check", "verdict", "text", "remedy" }) .. "\n")
     else
-      env.out(("%s  %-13s  %s\n"):format(MARK[r.verdict], r.check, r.text))
-      if r.remedy then env.out(("      %-13s  -> %s\n"):format("", r.remedy)) end
+      env.out(("%s  %-13s  %s\n"):format(MARK[r.verdict], r.check, wrap(r.text, env.columns, INDENT)))
+      if r.remedy then env.out((" "):rep(INDENT) .. wrap("-> " .. r.remedy, env.columns, INDENT) .. "\n") end
     end
     if r.verdict == "bad" then
       bad = bad + 1
-      local own = CODE[r.check] or 1
+      local own = codes[r.check] or CODE[r.check] or 1
       if code == 0 or own == 3 or own == 5 and code == 1 then code = own end
     end
   end
@@ -170,8 +242,13 @@ end
 
 return {
   summary = "check configuration, clock, network, credentials, limits and state",
-  usage = "tcb doctor [--journal PATH]",
-  options = { { "--journal", "PATH", "look at this journal too" } },
-  details = "Makes one token if there is none, and reads labels; nothing is changed at the service.",
+  usage = "tcb doctor [--journal PATH] [--prove]",
+  options = {
+    { "--journal", "PATH", "look at this journal too" },
+    { "--prove", nil, "try the key itself: make a token even where one is at hand" },
+  },
+  details = [[
+Reads labels, with a token that is at hand, else with a new one; nothing is changed at the service. A token at hand tells that the key was
+good when it was made. --prove tries the key now, which takes one of the account's 10 tokens in 30 minutes.]],
   run = run,
 }

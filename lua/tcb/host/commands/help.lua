@@ -1,22 +1,8 @@
 --- `tcb help [COMMAND]`: made from the commands' own tables, so that it never tells another story than they do.
 local commands = require "tcb.host.commands"
 local args = require "tcb.host.args"
+local wrap = require "tcb.host.table".wrap
 local M = { summary = "how to use tcb, or one of its commands", usage = "tcb help [COMMAND]", options = {} }
-
---- Breaks `text` at spaces into lines of `columns`, each behind `indent` spaces but the first.
-local function wrap(text, columns, indent)
-  local lines, line = {}, ""
-  for word in text:gmatch "%S+" do
-    if line ~= "" and #line + 1 + #word > columns - indent then
-      lines[#lines + 1] = line
-      line = word
-    else
-      line = line == "" and word or line .. " " .. word
-    end
-  end
-  lines[#lines + 1] = line
-  return table.concat(lines, "\n" .. (" "):rep(indent))
-end
 
 local function pairs_text(rows, columns)
   local left = 0
