@@ -124,11 +124,11 @@ function Client:delist(feature_set_id, numbers)
 end
 
 ---@class tcb.Record
----@field caller_number string
----@field receiver_number string
+---@field caller_number string 8 to 15 digits with the country code; one that calls for the label
+---@field receiver_number string 8 to 15 digits with the country code
 ---@field label_id string a dynamic label of the account
 ---@field dynamic_label_name string? 3..40 characters; default the label's own name
----@field dynamic_call_reason string? 10..100 characters
+---@field dynamic_call_reason string? 10..100 characters, none of ! @ # $ % ^ & * ( ) _ + /
 ---@field starts_at integer epoch ms
 ---@field ends_at integer epoch ms, at most 24 h later
 

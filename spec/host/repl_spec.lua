@@ -80,6 +80,33 @@ describe("the prompt", function()
     end
   end)
 
+  it("cancels a call that waits: a sleep, an answer that does not come, a loop over pages", function()
+    local r = session({
+      { "expect", "\n> " }, { "send", "tcb.sleep(60)\n" }, { "pause", 0.3 }, { "send", "\3" }, { "expect", "cancelled\r?\n.*> " },
+      { "send", "s = tcb.sandbox{}; s:fault 'labels:1-9:stall+60'\n" }, { "expect", "> " },
+      { "send", "c = tcb.client{ base_url = s.base_url, account = s.account, key_id = s.key_id, api_key = s.api_key, store = 'memory' }\n" },
+      { "expect", "\n> " }, { "send", "c:labels():first()\n" }, { "pause", 0.3 }, { "send", "\3" }, { "expect", "cancelled\r?\n.*> " },
+      { "send", "for l in client:labels() do io.write('at ', l.name) io.flush() tcb.sleep(60) end\n" }, { "expect", "\nat Acme" }, { "send", "\3" },
+      { "expect", "cancelled\r?\n.*> " }, { "send", "client:labels():first().name\n" }, { "expect", '\n"Acme Deliveries"' }, { "send", "\4" },
+    }, { args = "--sandbox" })
+    assert.equal(0, r.code, r.text)
+  end)
+
+  it("shows what matters of an object first, in tables that fit the width", function()
+    local r = session({
+      { "expect", "\n> " }, { "send", "client:labels()\n" }, { "expect", "ID +NAME +LABEL TYPE .*dynamic.*page 1 of labels" }, { "expect", "> " },
+      { "send", "client:numbers()\n" }, { "expect", "PHONE NUMBER +STATUS +LABEL NAME +FEATURE SET.*91\\*{6}[0-9]{4}  listed" }, { "expect", "> " },
+      { "send", ":reveal\n" }, { "expect", "> " }, { "send", "client:numbers()\n" }, { "expect", "\n91[0-9]{10}  listed" }, { "expect", "page 1 of.*> " },
+      { "send", "tcb\n" }, { "expect", "tcb [0-9.]+: .*campaign.*:doc tcb.NAME" }, { "send", ":doc tcb.campaign\n" },
+      { "expect", "stop_over \\(number\\?\\): per cent" }, { "expect", "> " }, { "send", ":doc tcb.Record\n" }, { "expect", "receiver_number \\(string\\)" },
+      { "send", ":help\n" }, { "expect", ":quit" }, { "send", "\4" },
+    }, { args = "--sandbox" })
+    assert.equal(0, r.code, r.text)
+    for line in r.text:gmatch "[^\n]+" do
+      if not line:find "^> " then assert.is_true(#line:gsub("[\128-\191]", "") <= 80, line) end
+    end
+  end)
+
   it("keeps a history without secrets and whole numbers", function()
     local r = session {
       { "expect", "Y/n. " }, { "send", "n\n" }, { "expect", "\n> " }, { "send", "n = '919876543210'\n" }, { "expect", "> " },

@@ -3,14 +3,20 @@ local json = require "tcb.json"
 local tcb = require "support.tcb"
 local terminal = require "support.terminal"
 
+--- What a ledger says was done to the account: each call that changed something with its records' keys, and how each record settled.
 local function ledger_of(path)
-  local calls, keys = {}, 0
+  local calls, settled = {}, {}
   for line in io.lines(path) do
     local e = json.decode(line)
-    if e.event == "request" and e.call ~= "labels" and e.call ~= "token" and e.call ~= "status" then calls[#calls + 1] = e.call .. " " .. e.status end
-    keys = keys + (e.event == "request" and e.keys and #e.keys or 0)
+    if e.event == "request" and e.keys then
+      local keys = {}
+      for i, k in ipairs(e.keys) do keys[i] = k.key .. " " .. k.starts_at .. " " .. k.ends_at .. " " .. k.receiver end
+      calls[#calls + 1] = { e.call .. " " .. e.status, keys }
+    elseif e.event == "settle" then
+      for _, r in ipairs(e.results) do settled[r.key] = r.status .. ": " .. tostring(r.message) end
+    end
   end
-  return calls, keys
+  return calls, settled
 end
 
 describe("a first session", function()
@@ -31,11 +37,11 @@ describe("a first session", function()
       -- completion of a method, and of a live id
       { "send", "client:lab\t" }, { "expect", "els" }, { "send", "()\n" }, { "expect", "Acme Deliveries.*page 1 of labels.*\n> " },
       { "send", 'r = { label_id = "acme d\t' }, { "expect", "b889e976-6b24-4ce7-b3d5-2b5aa0e005a6" },
-      { "send", '", caller_number = "911204567801", receiver_number = "98765", starts_at = tcb.now(), ends_at = tcb.now() + 600000 }\n' },
+      { "send", '", caller_number = "911204567801", receiver_number = "98765", starts_at = 4102480800000, ends_at = 4102484400000 }\n' },
       { "expect", "\n> " },
       -- a wrong call, and its remedy
       { "send", "client:personalise(r)\n" }, { "expect", "input error: .*receiver_number.*\n> " },
-      { "send", ":explain\n" }, { "expect", "field +receiver_number.*\n> " },
+      { "send", ":explain\n" }, { "expect", "field +receiver_number.*remedy +correct receiver_number: string, 8 to 15 digits.*\n> " },
       { "send", "client:personalize(r)\n" }, { "expect", "did you mean .personalise.*\n> " },
       { "send", 'r.receiver_number = "919876543210"\n' }, { "expect", "\n> " },
       { "send", "client:personalise(r)\n" }, { "expect", "\ntrue\r?\n.*> " },
@@ -56,10 +62,13 @@ describe("a first session", function()
     local again = tcb { "--sandbox", "../first.lua", cd = dir .. "/again" }
     assert.equal("", again.err)
     assert.equal(0, again.code)
-    local calls, keys = ledger_of(dir .. "/ledger")
-    assert.same({ "personalise 200", "push 200" }, calls)
-    assert.equal(1 + 3, keys)
-    assert.same({ calls, keys }, { ledger_of(dir .. "/again/ledger") })
+    local calls, settled = ledger_of(dir .. "/ledger")
+    assert.same({ "personalise 200", "push 200" }, { calls[1][1], calls[2] and calls[2][1], calls[3] })
+    assert.same({ 1, 3 }, { #calls[1][2], #calls[2][2] })
+    local n = { success = 0, error = 0 }
+    for _, how in pairs(settled) do n[how:match "%a+"] = n[how:match "%a+"] + 1 end
+    assert.same({ success = 2, error = 1 }, n)
+    assert.same({ calls, settled }, { ledger_of(dir .. "/again/ledger") })
     assert.equal("600\n", tcb.shell(("stat -c %%a %s/first.lua"):format(dir)).out)
     os.execute("rm -rf " .. dir)
   end)

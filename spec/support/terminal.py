@@ -1,6 +1,6 @@
 """Drives a program on a terminal: terminal.py COLUMNS TERM CMD ARGS... < steps.
 
-Each line of the steps is a JSON array: ["expect", REGEX], ["send", TEXT] (escapes as in JSON), ["signal", NAME], ["time", REGEX, SECONDS].
+Each line of the steps is a JSON array: ["expect", REGEX], ["send", TEXT] (escapes as in JSON), ["signal", NAME], ["time", REGEX], ["pause", SECONDS].
 The transcript goes to stdout, without carriage returns; its last line is `exit N` (128 + N for a signal). A step whose
 pattern does not come within 20 s ends with exit 99 and says so.
 """
@@ -40,6 +40,8 @@ def main():
     for step in steps:
         if step[0] == "send":
             os.write(fd, step[1].encode())
+        elif step[0] == "pause":
+            time.sleep(step[1])
         elif step[0] == "signal":
             os.kill(pid, getattr(signal, "SIG" + step[1]))
         else:

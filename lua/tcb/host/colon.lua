@@ -2,6 +2,7 @@
 -- @module tcb.host.colon
 local core = require "tcb.core"
 local errors = require "tcb.errors"
+local table_of = require "tcb.host.table"
 local M = {}
 
 local function out(text)
@@ -12,11 +13,14 @@ local COMMANDS = {}
 
 COMMANDS.help = { "", "this list", function()
   out [[
-Any Lua works here. `tcb` is the library, `client` the account, `_` the last value; nothing needs `return` or `print`.
+Any Lua works here. `tcb` is the library, `client` the account, `_` the last
+value; nothing needs `return` or `print`.
   client:labels()                       a page object: shown as a table
   client:labels():find(function(l) return l.label_type == "dynamic" end)
-  client:personalise{ caller_number = ..., receiver_number = ..., label_id = ..., starts_at = tcb.now(), ends_at = tcb.now() + 3600000 }
-Tab completes names, methods, option names and, inside quotes, ids of labels and feature sets.
+  client:personalise{ caller_number = ..., receiver_number = ...,
+    label_id = ..., starts_at = tcb.now(), ends_at = tcb.now() + 3600000 }
+Tab completes names, methods, options and, in quotes, ids of labels and
+feature sets.
 ]]
   for _, name in ipairs(M.names) do
     local command = COMMANDS[name:sub(2)]
@@ -34,25 +38,31 @@ COMMANDS.doc = { "NAME", "what a function does: :doc client.push", function(_, w
     return
   end
   local found, class = docs.find(word)
-  for i, f in ipairs(found) do out((i > 1 and "\n" or "") .. docs.describe(f)) end
-  if class then
-    out((found[1] and "\n" or "") .. class.name .. "\n\n" .. class.text)
-    for _, field in ipairs(class.fields) do out(("  %s  %s  %s"):format(field.name, field.type, field.text)) end
-    for _, f in ipairs(class.methods) do out("  " .. docs.signature(f)) end
-  end
+  for i, f in ipairs(found) do out((i > 1 and "\n" or "") .. docs.describe(f, table_of.columns())) end
+  if class then out((found[1] and "\n" or "") .. docs.describe_class(class, table_of.columns())) end
   if not found[1] and not class then out(("nothing is called '%s'; :doc alone lists what there is"):format(word)) end
 end }
+
+--- What a record's field has to be, for an error that names the field alone.
+local function about_field(name)
+  local class = require "tcb.host.docs".index().by_class["tcb.Record"]
+  for _, field in ipairs(name and class.fields or {}) do
+    if field.name == name then return ("correct %s: %s, %s; ':doc tcb.Record' tells the others"):format(name, field.type, field.text) end
+  end
+end
 
 COMMANDS.explain = { "", "the last error: what it means, what to do", function(session)
   local err = session.last_error
   if err == nil then return out "no error so far" end
   if not errors.is(err) then return out(core.log.redact(tostring(err))) end
   out(core.log.redact(tostring(err)))
+  local remedy = err.remedy or errors.remedy(err.kind)
+  if not remedy and err.kind == "input" then remedy = about_field(err.field) end
   local rows = { { "kind", err.kind }, { "call", err.call }, { "status", err.status }, { "slug", err.slug }, { "field", err.field },
     { "index", err.index }, { "attempts", err.attempts }, { "may be repeated", err.retryable and "yes" or "no" },
-    { "possible again in", err.retry_after_s and ("%g s"):format(err.retry_after_s) }, { "remedy", err.remedy or errors.remedy(err.kind) } }
+    { "possible again in", err.retry_after_s and ("%g s"):format(err.retry_after_s) }, { "remedy", remedy } }
   for _, row in ipairs(rows) do
-    if row[2] ~= nil then out(("  %-18s %s"):format(row[1], core.log.redact(tostring(row[2])))) end
+    if row[2] ~= nil then out(("  %-18s %s"):format(row[1], table_of.wrap(core.log.redact(tostring(row[2])), table_of.columns(), 21))) end
   end
 end }
 
@@ -60,7 +70,7 @@ COMMANDS.limits = { "", "tokens and quota that are left", function()
   local quota = require "tcb.host.quota"
   local status, err = quota.status(_G.client)
   if not status then error(err, 0) end
-  out((quota.text(status, require "tcb.host.native".columns(1) or 80):gsub("\n$", "")))
+  out((quota.text(status, table_of.columns()):gsub("\n$", "")))
 end }
 
 COMMANDS.clock = { "+2h", "move the sandbox's clock forward (s, m, h, d)", function(_, word)

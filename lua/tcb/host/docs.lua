@@ -1,6 +1,7 @@
 --- What the sources' comments say of the public names: for `:doc`, for completion, and for docs/reference.md.
 -- @module tcb.host.docs
 local native = require "tcb.host.native"
+local wrap = require "tcb.host.table".wrap
 local M = {}
 
 --- Classes that users hold, in the order of the reference. Their other methods and all other modules are the library's own affair.
@@ -25,7 +26,7 @@ local function read_block(lines)
   for _, line in ipairs(lines) do
     local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
     if tag == "param" or tag == "field" then
-      local name, kind, about = rest:match "^(%S+)%s+(%b{})%s*(.*)$"
+      local name, kind, about = rest:match "^(%S+)%s+(%b{}%S*)%s*(.*)$"
       if not name then name, kind, about = rest:match "^(%S+)%s+(fun%b()%S*)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(table%b<>%S*)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(\"[^%s]*)%s*(.*)$" end
@@ -155,13 +156,56 @@ function M.signature(f)
   return f.shown .. "(" .. f.args .. ")"
 end
 
---- Everything about one function as plain text.
-function M.describe(f)
-  local out = { M.signature(f), "", f.text }
+--- A comment's text for a page of `columns`: paragraphs are filled, lines that begin with a space stay as they are.
+local function filled(text, columns)
+  local out, paragraph = {}, {}
+  local function flush()
+    if paragraph[1] then out[#out + 1] = wrap(table.concat(paragraph, " "), columns, 0) end
+    paragraph = {}
+  end
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    if line:match "^%S" then
+      paragraph[#paragraph + 1] = line
+    else
+      flush()
+      out[#out + 1] = line
+    end
+  end
+  flush()
+  return table.concat(out, "\n")
+end
+
+local function add_fields(out, fields, columns)
+  for _, p in ipairs(fields) do out[#out + 1] = "  " .. wrap(("%s (%s)%s"):format(p.name, p.type, p.text ~= "" and ": " .. p.text or ""), columns, 6) end
+end
+
+--- Everything about one function as plain text, with the options that a table given to it may have.
+function M.describe(f, columns)
+  local out = { M.signature(f), "", filled(f.text, columns) }
   if f.params[1] then out[#out + 1] = "" end
-  for _, p in ipairs(f.params) do out[#out + 1] = ("  %s  %s  %s"):format(p.name, p.type, p.text) end
+  add_fields(out, f.params, columns)
   if f.returns[1] then out[#out + 1] = "" end
-  for _, r in ipairs(f.returns) do out[#out + 1] = "  returns " .. r end
+  for _, r in ipairs(f.returns) do out[#out + 1] = "  " .. wrap("returns " .. r, columns, 6) end
+  local told = {}
+  for _, p in ipairs(f.params) do
+    for name in p.type:gmatch "tcb%.%w+" do
+      local class = M.index().by_class[name]
+      if class and class.fields[1] and #class.methods == 0 and not told[name] then
+        told[name] = true
+        out[#out + 1] = "\n" .. name
+        add_fields(out, class.fields, columns)
+      end
+    end
+  end
+  return table.concat(out, "\n")
+end
+
+--- Everything about one class as plain text.
+function M.describe_class(class, columns)
+  local out = { class.name, "", filled(class.text or "", columns) }
+  if class.text == "" then out = { class.name } end
+  add_fields(out, class.fields, columns)
+  for _, f in ipairs(class.methods) do out[#out + 1] = "  " .. M.signature(f) end
   return table.concat(out, "\n")
 end
 
@@ -182,7 +226,7 @@ function M.find(word)
       if shown == wanted or f.name == wanted then found[#found + 1] = f end
     end
   end
-  return found, class
+  return found, class or all.by_class[word]
 end
 
 --- Field and option names that a table given to `fn` ("client:push", "tcb.client") may have.

@@ -60,7 +60,7 @@ end
 --- The environment of command `name`. Does not block; `client` may start the sandbox.
 function M.new(opts, name)
   local env = { json = opts.json or false, quiet = opts.quiet or false, name = name }
-  env.columns = tonumber(os.getenv "COLUMNS" or "") or native.columns(1) or 80
+  env.columns = require "tcb.host.table".columns()
   env.is_terminal = native.isatty(1)
   env.color = env.is_terminal and (os.getenv "NO_COLOR" or "") == "" and os.getenv "TERM" ~= "dumb"
 

@@ -21,15 +21,16 @@ function M.clean(text)
   return (log.redact(text))
 end
 
-local function describe(value)
-  if type(value) == "string" then return value, true end
+--- An error value as text. Raises nothing, whatever the value's own __tostring does.
+function M.describe(value)
+  if type(value) == "string" then return value end
   local meta = getmetatable(value)
   if type(meta) == "table" and meta.__tostring then
     local ok, text = pcall(tostring, value)
-    return ok and text or "(error object whose __tostring failed)", not require "tcb.errors".is(value)
+    return ok and text or "(error object whose __tostring failed)"
   end
-  if value == nil then return "(error object is nil)", true end
-  return ("(error object is a %s value)"):format(type(value)), true
+  if value == nil then return "(error object is nil)" end
+  return ("(error object is a %s value)"):format(type(value))
 end
 
 --- Only the script's own part of a traceback: the last lines are the host's.
@@ -62,7 +63,7 @@ function M.report(failure)
     io.stderr:write("tcb: interrupted\n")
     return caught
   end
-  local text = describe(value)
+  local text = M.describe(value)
   local out = { "tcb: ", text, "\n" }
   local inner_value, inner = native.inner()
   if inner and rawequal(inner_value, value) or (type(value) == "string" and type(inner_value) == "string"

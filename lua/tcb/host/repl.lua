@@ -4,6 +4,7 @@ local core = require "tcb.core"
 local errors = require "tcb.errors"
 local failure = require "tcb.host.failure"
 local native = require "tcb.host.native"
+local columns = require "tcb.host.table".columns
 local M = {}
 
 local PROMPT, MORE = "> ", ">> "
@@ -11,10 +12,6 @@ local struck = false                                     -- Ctrl-C while a line 
 
 local function out(text)
   io.stdout:write(text, "\n")
-end
-
-local function width()
-  return native.columns(1) or tonumber(os.getenv "COLUMNS" or "") or 80
 end
 
 --- The session: what was run, the last error, what is shown.
@@ -48,7 +45,7 @@ local function open_input(session)
       io.stdout:flush()
       local event, text, cursor = editor:read(prompt)
       while event == "tab" do
-        require "tcb.host.tab"(editor, text:sub(1, cursor), session, width())
+        require "tcb.host.tab"(editor, text:sub(1, cursor), session, columns())
         event, text, cursor = editor:read(prompt)
       end
       return event, text
@@ -93,7 +90,7 @@ local function print_values(session, values)
     local value = values[i]
     if errors.is(value) then session.last_error = value end
     if not (value == nil and values.n > 2 and errors.is(values[i + 1])) then
-      out(show.value(value, { width = width(), reveal = session.reveal }))
+      out(show.value(value, { width = columns(), reveal = session.reveal }))
     end
   end
   if values.n > 1 then rawset(_G, "_", values[2]) end
@@ -127,7 +124,7 @@ local function evaluate(session, text, chunk, is_expression)
     return
   end
   session.last_error = failed.value
-  local message = type(failed.value) == "table" and not errors.is(failed.value) and "(error object is a table value)" or tostring(failed.value)
+  local message = failure.describe(failed.value)
   io.stderr:write(failure.clean(message .. hint(message)), "\n")
   if errors.is(failed.value) then io.stderr:write "(:explain says more)\n" end
 end

@@ -6,10 +6,13 @@ local table_of = require "tcb.host.table"
 local M = {}
 
 local DEPTH, ITEMS, STRING = 5, 60, 400
-local FIRST = { "id", "name", "status", "caller_number", "receiver_number", "phone_number", "label_id", "dynamic_label_name",
-  "dynamic_call_reason", "starts_at", "ends_at" }
-local RANK = {}
+local FIRST = { "phone_number", "id", "name", "label_type", "status", "reason", "caller_number", "receiver_number", "label_id", "label_name",
+  "feature_set_name", "dynamic_label_name", "dynamic_call_reason", "starts_at", "ends_at", "department_name", "department", "process_name",
+  "process" }
+local LAST = { "created_at", "updated_at", "created_by_email", "client_account_id" }       -- the same or nearly so in every row
+local RANK, PLAIN = {}, #FIRST + 1
 for i, name in ipairs(FIRST) do RANK[name] = i end
+for i, name in ipairs(LAST) do RANK[name] = PLAIN + i end
 
 local function quoted(text)
   local cut = #text > STRING and text:sub(1, STRING):gsub("[\128-\191]*$", "") .. "…" or text
@@ -22,7 +25,7 @@ local function sorted_keys(value)
   local keys = {}
   for key in pairs(value) do keys[#keys + 1] = key end
   table.sort(keys, function(a, b)
-    local ra, rb = RANK[a] or 99, RANK[b] or 99
+    local ra, rb = RANK[a] or PLAIN, RANK[b] or PLAIN
     if ra ~= rb then return ra < rb end
     if type(a) == type(b) and (type(a) == "number" or type(a) == "string") then return a < b end
     return tostring(a) < tostring(b)
@@ -39,6 +42,14 @@ end
 local function instant_note(key, value)
   if type(key) ~= "string" or key:sub(-3) ~= "_at" or math.type(value) ~= "integer" or value < 10 ^ 11 or value > 10 ^ 14 then return "" end
   return " (" .. core.instant.format(value) .. ")"
+end
+
+--- What a library's table says at the prompt: its names, not its functions' addresses.
+local function show_library(value, width)
+  local names = {}
+  for _, f in ipairs(require "tcb.host.docs".index().functions) do names[#names + 1] = f.shown:match "^tcb%.(.+)$" end
+  table.sort(names)
+  return table_of.wrap(("tcb %s: %s; :doc tcb.NAME tells what one does"):format(value.version, table.concat(names, ", ")), width, 2)
 end
 
 local show
@@ -88,7 +99,7 @@ local function columns_of(list)
       if type(value) ~= "table" then count[key] = (count[key] or 0) + 1 end
     end
   end
-  for _, key in ipairs(sorted_keys(count)) do names[#names + 1] = { name = key, min = key == "id" and 36 or 14 } end
+  for _, key in ipairs(sorted_keys(count)) do names[#names + 1] = { name = key, min = (key == "id" or key == "label_id") and 36 or key:sub(-3) == "_at" and 24 or 14 } end
   return #names > 0 and names or nil
 end
 
@@ -124,7 +135,9 @@ function M.value(value, options)
     if not items then return M.value(err, options) end
     local columns = columns_of(items)
     text = columns and show_list(items, columns, options.width) or show(items, DEPTH, 0, options.width, {})
-    text = text .. ("\n(page %d of %s; use it in a for loop, or :all(), :first(), :find(fn), :page(n))"):format(first, value.call)
+    text = text .. ("\n(page %d of %s; loop over it, or :all(), :first(), :find(fn), :page(n))"):format(first, value.call)
+  elseif value == package.loaded.tcb and value then
+    text = show_library(value, options.width)
   elseif type(value) == "table" and not getmetatable(value) and columns_of(value) then
     text = show_list(value, columns_of(value), options.width)
   else

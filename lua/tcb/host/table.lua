@@ -63,6 +63,11 @@ local function widths(cells, columns, total)
   end
 end
 
+--- Columns of standard output's page.
+function M.columns()
+  return tonumber(os.getenv "COLUMNS" or "") or native.columns(1) or 80
+end
+
 --- Rows as text, a line each, with a heading.
 ---@param columns { name: string, title: string?, right: boolean?, min: integer? }[] in order of importance
 ---@param rows table[] each holds its cells by column name; nil shows as empty
