@@ -90,7 +90,7 @@ COMMANDS.sandbox = { "", "work in the sandbox from here on", function(session)
   require "tcb.ambient".credentials = require "tcb.host.env".credentials
   rawset(_G, "client", nil)
   session.cache = {}
-  out "A made-up account in this process; nothing leaves this machine. Try:  client:labels()"
+  out "A made-up account; nothing leaves this machine. Try:  client:labels()"
 end }
 
 COMMANDS.reveal = { "", "show whole phone numbers, or mask them again", function(session)

@@ -152,7 +152,7 @@ local function greet(opts, input)
   local ambient = require "tcb.ambient"
   out(("tcb %s   :help lists what the prompt understands, Ctrl-D ends it"):format(core.version))
   if ambient.credentials then
-    out "This is the sandbox: a made-up account in this process. Nothing leaves this machine."
+    out "The sandbox: a made-up account in this process. Nothing leaves this machine."
     return
   end
   local conf, err = require "tcb.config".preview { profile = opts.profile }
@@ -171,7 +171,7 @@ local function greet(opts, input)
   local event, line = input.read "No account is set up. Work in the sandbox? [Y/n] "
   if event == "line" and not line:match "^%s*[nN]" then
     ambient.credentials = require "tcb.host.env".credentials
-    out "A made-up account in this process; nothing leaves this machine. Try:  client:labels()"
+    out "A made-up account; nothing leaves this machine. Try:  client:labels()"
   else
     out "Set one up with `tcb profile add NAME`, or type :sandbox."
   end
