@@ -45,7 +45,7 @@ local function run(text, path)
   local ok, value = coroutine.resume(thread)
   debug.sethook(thread)
   if jit and hook then debug.sethook(hook, mask, count) end              -- luacheck: ignore
-  if not ok then return nil, "failed: " .. tostring(value) end
+  if not ok then return nil, "failed, it may hold data alone: " .. tostring(value) end
   if coroutine.status(thread) ~= "dead" or type(value) ~= "table" then return nil, "must return a table" end
   return value
 end
