@@ -7,6 +7,7 @@ local counts = require "tcb.campaign.counts"
 local events = require "tcb.campaign.events"
 local items = require "tcb.campaign.items"
 local order = require "tcb.campaign.order"
+local program = require "tcb.program"
 local journal = require "tcb.campaign.journal"
 local push = require "tcb.campaign.push"
 local reconcile = require "tcb.campaign.reconcile"
@@ -31,8 +32,7 @@ end
 
 --- Once all libraries have run, most of what they brought into memory is never needed again.
 local function give_memory_back()
-  local ok, native = pcall(require, "tcb.host.native")
-  if ok and native.trim then native.trim() end
+  if program.trim then program.trim() end
 end
 
 ---@class tcb.campaign.Drive

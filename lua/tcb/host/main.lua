@@ -2,6 +2,9 @@
 -- Nothing is loaded that the call does not need: an empty script starts as fast as Lua.
 -- @module tcb.host.main
 local native = require "tcb.host.native"
+local program = require "tcb.program"
+
+program.on_interrupt, program.trim = native.on_interrupt, native.trim
 
 --- Options in front of a command or script: name -> { field, kind }.
 local OPTIONS = {
