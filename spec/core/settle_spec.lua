@@ -48,6 +48,17 @@ local function settle(list, doc, batch_id)
 end
 
 describe("settle", function()
+  it("reads on behind a member that is null", function()
+    local list = records(2)
+    local form = '{"id":"@ID","dynamic_label_name":null,"field":null,"caller_number":"@C","receiver_number":"@R","label_id":"@L","starts_at":@S,' ..
+      '"ends_at":@E,"status_info":{"field":null,"message":"Not a Truecaller user","status":"error"},"created_at":null}'
+    local got = settle(list, document{ row(1, list[1], "", nil, form), row(2, list[2], "success") })
+    assert.same({ 16, 1 }, got.codes)
+    assert.same({ 0, "Not a Truecaller user", "" }, { got.s:fresh() })
+    assert.equal(uuid(1), core.outcome.id(got.ids, 1))
+    assert.is_nil(got.odd)
+  end)
+
   it("matches rows in the order sent, with their ids and reasons", function()
     local list = records(3)
     local got = settle(list, document{ row(1, list[1], "success"), row(2, list[2], "error", "Not a Truecaller user"), row(3, list[3], "success") }, "b-1")

@@ -154,7 +154,8 @@ static int read_members(tcb_slice object, tcb_row_slices *row) {
       int is_number = to == &row->starts || to == &row->ends;
       tcb_slice v = it.value, digits_only;
       if (is_number && (digits(v.from, v.to, &digits_only) != v.to)) return 0;
-      if (!is_number && *v.from != '"') return *v.from == 'n' ? 1 : 0;
+      if (!is_number && *v.from == 'n') break;             /* null: as if it were not there */
+      if (!is_number && *v.from != '"') return 0;
       if (!is_number) v.from++, v.to--;
       int may_escape = to == &row->message || to == &row->field;
       if (!is_number && !may_escape && memchr(v.from, '\\', (size_t)(v.to - v.from))) return 0;
