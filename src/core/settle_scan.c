@@ -88,6 +88,12 @@ static inline int number(tcb_slice v, char to[16]) {
   return 1;
 }
 
+/* Could it hold an escape? Ids of 36 bytes and the known words have no room for one. */
+static inline int may_escape(tcb_slice v, size_t usual, size_t also) {
+  size_t len = (size_t)(v.to - v.from);
+  return len != usual && len != also && memchr(v.from, '\\', len) != NULL;
+}
+
 /* The bet. Behind the row, or NULL when it is lost; `p` is at the row's brace. The hash is 0 when the key cannot be one. */
 static const char *read_expected(const char *p, const char *end, tcb_row_slices *row, uint64_t *hash) {
   tcb_slice skipped;
@@ -107,6 +113,7 @@ static const char *read_expected(const char *p, const char *end, tcb_row_slices 
   if (LIT(p, end, "\",\"field\":\"") && (p = take(p, end, &row->field)) == NULL) return NULL;
   if (LIT(p, end, "\",\"message\":\"") && (p = take(p, end, &row->message)) == NULL) return NULL;
   if (!LIT(p, end, "\"},\"created_at\":\"") || (p = take(p, end, &skipped)) == NULL || !LIT(p, end, "\"}")) return NULL;
+  if (may_escape(row->id, 36, 36) || may_escape(row->status, sizeof "success" - 1, sizeof "error" - 1)) return NULL;
   size_t label = (size_t)(row->label.to - row->label.from);
   if (label > TCB_MATCH_LABEL || row->label.to - from > 512) return NULL;
   *hash = 0;
@@ -128,37 +135,45 @@ static const char *read_expected(const char *p, const char *end, tcb_row_slices 
 typedef struct { const char *name; unsigned char at; } member;
 #define AT(f) offsetof(tcb_row_slices, f)
 
-/* Both spellings; `status_info` opens the second list, which old answers carry at the top. */
+/* Both spellings. Old answers carry the last three at the top; where there is a `status_info` they are its alone. */
 static const member members[] = {
   { "id", AT(id) }, { "caller_number", AT(caller) }, { "caller", AT(caller) }, { "receiver_number", AT(receiver) },
   { "receiver", AT(receiver) }, { "label_id", AT(label) }, { "starts_at", AT(starts) }, { "ends_at", AT(ends) },
   { "status", AT(status) }, { "message", AT(message) }, { "field", AT(field) },
 };
 
+static inline int is_info(const tcb_slice *to, const tcb_row_slices *row) {
+  return to == &row->status || to == &row->message || to == &row->field;
+}
+
 static int is_named(tcb_slice key, const char *name) {
   size_t len = strlen(name);
   return (size_t)(key.to - key.from) == len && memcmp(key.from, name, len) == 0;
 }
 
-/* Takes the members of one object. 1: all understood, 0: a full decoder has to look. */
-static int read_members(tcb_slice object, tcb_row_slices *row) {
+/* Takes the members of a row, or of its status_info. 1: all understood, 0: a full decoder has to look. */
+static int read_members(tcb_slice object, tcb_row_slices *row, int in_info) {
   tcb_jscan_members it = tcb_jscan_open(object);
+  int has_info = in_info;
   while (tcb_jscan_next(&it)) {
-    if (is_named(it.key, "status_info") && *it.value.from == '{') {
-      if (!read_members(it.value, row)) return 0;
+    if (!in_info && is_named(it.key, "status_info") && *it.value.from == '{') {
+      row->status = row->message = row->field = (tcb_slice){ NULL, NULL };
+      if (!read_members(it.value, row, 1)) return 0;
+      has_info = 1;
       continue;
     }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
       if (!is_named(it.key, members[i].name)) continue;
       tcb_slice *to = (tcb_slice *)(void *)((char *)row + members[i].at);
+      if (is_info(to, row) ? has_info && !in_info : in_info) break;
       int is_number = to == &row->starts || to == &row->ends;
       tcb_slice v = it.value, digits_only;
       if (is_number && (digits(v.from, v.to, &digits_only) != v.to)) return 0;
       if (!is_number && *v.from == 'n') break;             /* null: as if it were not there */
       if (!is_number && *v.from != '"') return 0;
       if (!is_number) v.from++, v.to--;
-      int may_escape = to == &row->message || to == &row->field;
-      if (!is_number && !may_escape && memchr(v.from, '\\', (size_t)(v.to - v.from))) return 0;
+      int is_free = to == &row->message || to == &row->field;            /* free texts: read with their escapes */
+      if (!is_number && !is_free && memchr(v.from, '\\', (size_t)(v.to - v.from))) return 0;
       *to = v;
       break;
     }
@@ -193,7 +208,7 @@ static tcb_status read_rows(tcb_settle *s, const char *doc, const char **at, con
       if ((behind = tcb_jscan_skip(p, end)) == NULL) return broken(doc, p, err);
       tcb_slice text = { from, behind };
       row = (tcb_row_slices){ 0 };
-      if (*from == '{' && read_members(text, &row)) status = tcb_settle_match(s, &row, from, (size_t)(behind - from), err);
+      if (*from == '{' && read_members(text, &row, 0)) status = tcb_settle_match(s, &row, from, (size_t)(behind - from), err);
       else status = leave(doc, text, odd, err);
     }
     if (status != TCB_OK) return status;

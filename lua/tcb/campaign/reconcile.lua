@@ -37,7 +37,7 @@ end
 
 --- Rows that the scan in C left: decoded, with v2 names.
 local V1 = { caller = "caller_number", receiver = "receiver_number" }
-local function take_odd(settle, body, odd)
+function M.take_odd(settle, body, odd)
   for i = 1, #odd, 2 do
     local text = body:string(odd[i] + 1, odd[i] + odd[i + 1])
     local row = json.decode(text)
@@ -59,7 +59,7 @@ function Reconcile:settle(b, body)
   local codes, marks, ids, notes = j:outcomes(b.seq)
   local ok, odd = settle:begin(j:hashes(b.seq), codes, ids, marks, notes)
   if ok then ok, odd = settle:scan(body, b.batch_id) end
-  if ok and odd then ok, odd = take_odd(settle, body, odd) end
+  if ok and odd then ok, odd = M.take_odd(settle, body, odd) end
   if not ok then return nil, odd end
   local counts = settle:finish(self.result)
   local err
