@@ -46,7 +46,8 @@ end
 local function number(n)
   if n ~= n or n == math.huge or n == -math.huge then error("JSON has no " .. tostring(n), 0) end
   if n == math.floor(n) and math.abs(n) <= 2 ^ 53 then return ("%.0f"):format(n) end
-  return (("%.17g"):format(n))
+  local short = ("%.15g"):format(n)                      -- 0.1, not 0.10000000000000001, where that is the same number
+  return tonumber(short) == n and short or ("%.17g"):format(n)
 end
 
 local ARRAY = { __name = "tcb.json.array" }

@@ -180,7 +180,7 @@ function M.render(tally)
   line("requests", "%s", thousands(tally.requests))
   line("records accepted", "%s in %s batches", thousands(tally.records), thousands(tally.batches))
   if tally.busy_s > 0 then
-    line("records a minute", "%s over %s of sending, %s in the busiest minute", thousands(tally.records_per_minute),
+    line("records a minute", "%s over %s of sending, busiest %s", thousands(tally.records_per_minute),
       duration(tally.busy_s), thousands(tally.peak_per_minute))
   end
   if tally.ceiling_per_minute > 0 then

@@ -34,7 +34,7 @@ tcb push c.csv "$@" --quiet --json; echo "= $?"]], FAST)
 c.csv:44: error: receiver_number "12" is too short: 8 to 15 digits with the country code are needed
 c.csv:45: warning: same numbers, window and label as line 3
 44 rows: 43 to send in 2 batches, 1 refused
-1 duplicates, 0 overlapping windows: all would be sent (--unique refuses duplicates)
+1 duplicate, 0 overlaps: all would be sent (--unique refuses duplicates)
 started now it ends at TIME UTC, after 2 s, with 1 token
 every window is met
 = 4

@@ -334,7 +334,7 @@ function Drive:push_all()
   ok, enough = self:send_all(self:journal_items())
   if ok and not enough and j.header.input_done ~= 1 then
     local next_item
-    next_item, err = self:feed_items()
+    next_item, err = self:feed_items(self.o.max_records and math.max(1, math.min(self.o.max_records, self.shape.batch)))
     if not next_item then return nil, err end
     ok = self:send_all(next_item)
   end

@@ -8,8 +8,6 @@ local setup = require "tcb.campaign.setup"
 local sorts = require "tcb.campaign.order"
 
 local M = {}
---- Stands for a label that was given by name, where nobody can be asked for its id.
-local ANY_LABEL = "00000000-0000-4000-8000-000000000000"
 
 ---@class tcb.Plan
 ---@field rows integer
@@ -48,16 +46,9 @@ end
 ---@return tcb.Plan? plan
 ---@return tcb.Error? err
 function M.run(c, o)
-  local shape, err = setup.shape(c), nil
-  local label, now = c.options.label, core.clock.now()
-  if label and c.client then
-    label, err = setup.label(c.client, label)
-    if err then return nil, err end
-  elseif label and not setup.is_id(label) then
-    label = ANY_LABEL
-  end
-  shape.label_id = label
-  local opens, sums = {}, nil
+  local shape, err = setup.unsent_shape(c)
+  if not shape then return nil, err end
+  local now, opens, sums = core.clock.now(), {}, nil
   sums, err = c.source:scan(shape, now, { fault = o.on_fault, batch = function(b) opens[#opens + 1] = b.min_starts_at end,
     wait = function(fd) core.poll({ fd }, 3600) end })
   if not sums then return nil, err end

@@ -12,8 +12,8 @@ local function mismatch(j, message, remedy)
   return errors.fail("config", ("journal '%s' %s"):format(j.path, message), { slug = "other_campaign", remedy = remedy })
 end
 
---- Is this a label's id, not its name?
-function M.is_id(label) return label:match(UUID) ~= nil end
+--- Stands for a label that was given by name, where nobody can be asked for its id.
+M.ANY_LABEL = "00000000-0000-4000-8000-000000000000"
 
 --- The id of a label given by id or by name; only dynamic labels can be used. May ask the service.
 function M.label(client, label)
@@ -124,6 +124,21 @@ end
 --- Options that the feed itself wants; the others are the campaign's.
 local FEED = { "caller", "map", "set", "zone", "country", "plus", "dialect", "label_optional", "starts_at", "ends_at", "exclude",
   "unique" }
+
+--- The shape of a campaign that sends nothing: a label's name is looked up where there is a client, else any id stands for it.
+---@return table? shape
+---@return tcb.Error? err
+function M.unsent_shape(self)
+  local shape, label, err = M.shape(self), self.options.label, nil
+  if label and self.client then
+    label, err = M.label(self.client, label)
+    if err then return nil, err end
+  elseif label and not label:match(UUID) then
+    label = M.ANY_LABEL
+  end
+  shape.label_id = label
+  return shape
+end
 
 --- The shape for the feed: the options that form a body, the label by its id. One table a journal, so that a source may keep its
 --- reader for it.

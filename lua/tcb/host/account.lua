@@ -24,7 +24,7 @@ function M.pause(env, stop, done)
   local ok
   ok, err = governor:pause(stop)
   if not ok then return env.fail(err) end
-  env.note(done .. "\n")
+  if env.json then env.out(('{"paused":%s}\n'):format(stop)) else env.note(done .. "\n") end
   return 0
 end
 

@@ -54,10 +54,10 @@ function M.run(name, argv, given)
   local command = M.get(name)
   local opts, rest = args.parse(argv, command.options or {})
   if not opts then return complain(name, rest) end
-  if opts.help then return M.get "help".run({}, { name }, require "tcb.host.env".new(opts, name)) end
   for _, field in ipairs { "sandbox", "profile", "json", "quiet", "memory_limit", "time_limit" } do
     if opts[field] == nil then opts[field] = given[field] end
   end
+  if opts.help then return M.get "help".run({}, { name }, require "tcb.host.env".new(opts, name)) end
   local env = require "tcb.host.env"
   local ok, code = env.apply(opts)
   if not ok then return code end

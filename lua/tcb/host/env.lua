@@ -95,15 +95,26 @@ function M.new(opts, name)
   end
   --- A remark for people, on standard error; not with --quiet.
   function env.note(text)
-    if not opts.quiet then io.stderr:write(failure.clean(text)) end
+    if opts.quiet then return end
+    native.flush()                                         -- what was printed before stands before it, wherever both go
+    io.stderr:write(failure.clean(text))
   end
   --- Reports what ends the command; returns its exit code.
   function env.fail(err)
     local code = code_of(err)
     if not (type(err) == "table" and err.kind == "cancelled" and native.caught()) then
-      io.stderr:write(failure.clean("tcb " .. name .. ": " .. tostring(err)), "\n")
+      local text, own = tostring(err), name .. ": "
+      if text:sub(1, #own) == own then text = text:sub(#own + 1) end          -- a call that is called as the command is
+      native.flush()
+      io.stderr:write(failure.clean("tcb " .. own .. text), "\n")
     end
     return code
+  end
+  --- Reports what ends the command before anything was sent; what the command line caused (a file that is not there, a label of no such
+  -- name) is a mistake in it. Returns the exit code.
+  function env.mistake(err)
+    local code = env.fail(err)
+    return type(err) == "table" and err.kind == "input" and 2 or code
   end
   --- A mistake in the command line; returns 2.
   function env.usage(text)

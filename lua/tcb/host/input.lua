@@ -10,7 +10,7 @@ local LINE_MAX = 65536                                   -- bytes; longer lines 
 function M.open(path)
   if path == "-" then return io.stdin, "standard input" end
   local file, why = io.open(path, "rb")
-  if not file then return errors.fail("config", "cannot open '" .. why .. "'", { remedy = "check the file's name" }) end
+  if not file then return errors.fail("input", ("cannot open '%s': %s"):format(path, (why:gsub("^.-: ", ""))), { remedy = "check the file's name" }) end
   return file, path
 end
 

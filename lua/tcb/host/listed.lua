@@ -3,6 +3,7 @@
 local core = require "tcb.core"
 local input = require "tcb.host.input"
 local json = require "tcb.json"
+local table_of = require "tcb.host.table"
 local M = {}
 
 local WORDS = { publish = { done = "listed", doing = "listing" }, delist = { done = "delisted", doing = "delisting" } }
@@ -59,7 +60,7 @@ local function tell(env, job, result, action)
     for _, name in ipairs { "listed", "delisted", "ignored", "failed" } do json.array(result[name]) end
     env.out(json.encode(result, { "listed", "delisted", "ignored", "failed", "reasons" }) .. "\n")
   else
-    env.out(("%d of %d numbers %s"):format(count.done, job.count, WORDS[action].done)
+    env.out(("%d of %s %s"):format(count.done, table_of.count(job.count, "number"), WORDS[action].done)
       .. (count.failed > 0 and (", %d failed"):format(count.failed) or "") .. (count.ignored > 0 and (", %d ignored"):format(count.ignored) or "")
       .. "\n")
     for _, number in ipairs(result.failed) do
@@ -79,7 +80,7 @@ local function tell_accepted(env, job, action)
     env.out(json.encode({ accepted = job.count - #failed, failed = json.array(failed), reasons = next(job.reasons) and job.reasons or nil },
       { "accepted", "failed", "reasons" }) .. "\n")
   else
-    env.out(("%s of %d numbers has begun%s\n"):format(WORDS[action].doing, job.count - #failed,
+    env.out(("%s of %s has begun%s\n"):format(WORDS[action].doing, table_of.count(job.count - #failed, "number"),
       #failed > 0 and (", %d failed"):format(#failed) or ""))
     for _, number in ipairs(failed) do env.out(("  failed   %s  %s\n"):format(number, job.reasons[number]:gsub("_", " "))) end
     env.note("'tcb numbers' shows their states; --wait waits for them\n")
@@ -91,7 +92,7 @@ function M.run(action, opts, rest, env)
   local feature_set = rest[1]
   if not feature_set then return env.usage "needs a FEATURE_SET_ID and numbers; `tcb feature-sets` lists them" end
   local list, err = input.numbers(rest, 2, opts.file)
-  if not list then return env.fail(err) end
+  if not list then return env.mistake(err) end
   if #list == 0 then return env.usage "no number was given: name them, or --file FILE, or - for standard input" end
   local client
   client, err = env.client(opts.country and { country = opts.country } or nil)

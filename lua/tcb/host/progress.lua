@@ -16,47 +16,81 @@ local function duration(s)
   return ("%d:%02d"):format(math.floor(s / 60), math.floor(s % 60))
 end
 
+--- What is left out of a line that is too long, in this order; "rate" first loses its share of the ceiling.
+local DISPENSABLE = { "open", "refused", "flight", "tokens", "elapsed", "share", "doubt", "settled", "rate", "left" }
+
+--- The parts of a line by name.
+local function parts_of(p)
+  local n, part = table_of.number, {}
+  if p.sent_now > 0 or p.success + p.failed + p.sent == 0 then part.sent = n(p.sent_now) .. " sent" end
+  if p.success + p.failed > 0 then part.settled = ("%s ok, %s failed"):format(n(p.success), n(p.failed)) end
+  if p.sent > 0 then part.open = n(p.sent) .. " open" end
+  if p.refused > 0 then part.refused = n(p.refused) .. " refused" end
+  if p.in_doubt > 0 then part.doubt = n(p.in_doubt) .. " in doubt" end
+  if p.sent_now > 0 then
+    part.rate = n(math.floor(p.records_per_minute + 0.5)) .. "/min"
+    if p.ceiling and p.ceiling > 0 then part.share = (" (%.0f %%)"):format(p.records_per_minute * 100 / p.ceiling) end
+  end
+  if p.tokens then part.tokens = table_of.count(p.tokens, "token") end
+  if p.in_flight and p.in_flight > 0 then part.flight = p.in_flight .. " in flight" end
+  part.elapsed = duration(p.elapsed_s)
+  if p.eta_s then part.left = duration(p.eta_s) .. " left" end
+  return part
+end
+
+local function joined(part)
+  local rate = part.rate and part.rate .. (part.share or "")
+  local list = {}
+  for _, text in ipairs { part.sent or false, part.settled or false, part.open or false, part.refused or false, part.doubt or false,
+    rate or false, part.tokens or false, part.flight or false, part.elapsed or false, part.left or false } do
+    if text then list[#list + 1] = text end
+  end
+  return table.concat(list, ", ")
+end
+
 --- One line of text out of a progress table. Pure.
 ---@param p table as of the hook on_progress
----@param columns integer? cut to so many
+---@param columns integer? at most so many: what matters least is left out first
 function M.line(p, columns)
-  local n, parts = table_of.number, {}
-  parts[#parts + 1] = n(p.sent_now) .. " sent"
-  if p.success + p.failed > 0 then parts[#parts + 1] = ("%s ok, %s failed"):format(n(p.success), n(p.failed)) end
-  if p.sent > 0 then parts[#parts + 1] = n(p.sent) .. " open" end
-  if p.refused > 0 then parts[#parts + 1] = n(p.refused) .. " refused" end
-  if p.in_doubt > 0 then parts[#parts + 1] = n(p.in_doubt) .. " in doubt" end
-  if p.sent_now > 0 then
-    local rate = n(math.floor(p.records_per_minute + 0.5)) .. "/min"
-    if p.ceiling and p.ceiling > 0 then rate = rate .. (" (%.0f %%)"):format(p.records_per_minute * 100 / p.ceiling) end
-    parts[#parts + 1] = rate
+  local part = parts_of(p)
+  local text = joined(part)
+  for _, name in ipairs(DISPENSABLE) do
+    if not columns or native.width(text) <= columns then break end
+    part[name] = nil
+    text = joined(part)
   end
-  if p.tokens then parts[#parts + 1] = ("%d token%s"):format(p.tokens, p.tokens == 1 and "" or "s") end
-  if p.in_flight and p.in_flight > 0 then parts[#parts + 1] = p.in_flight .. " in flight" end
-  parts[#parts + 1] = duration(p.elapsed_s) .. (p.eta_s and ", ready in " .. duration(p.eta_s) or "")
-  local text = table.concat(parts, ", ")
   return columns and table_of.fit(text, columns) or text
 end
 
---- A hook for on_progress, and its interval in seconds; nil with --quiet. `finish` ends the rewritten line.
----@return { hook: function, every_s: number, finish: function }?
-function M.new(opts)
-  if opts.quiet then return nil end
-  local shown, drawn
-  if opts.progress == "json" then
-    return { every_s = JSON_S, hook = function(p) io.stderr:write(json.encode(p, ORDER), "\n") end, finish = function() end }
+--- On a terminal: one line, rewritten. No escape sequence is needed: what is left of a longer line is covered with spaces.
+local function on_terminal()
+  local width = 0                                        -- of what stands there
+  local function draw(text)
+    local w = native.width(text)
+    io.stderr:write("\r", text, (" "):rep(math.min(width, (native.columns(2) or 80) - 1) - w))
+    io.stderr:flush()
+    width = w
   end
-  if native.isatty(2) and os.getenv "TERM" ~= "dumb" then
-    return {
-      every_s = TERMINAL_S,
-      hook = function(p)
-        drawn = true
-        io.stderr:write("\r", M.line(p, (native.columns(2) or 80) - 1), "\27[K")
-        io.stderr:flush()
-      end,
-      finish = function() if drawn then io.stderr:write("\n") end end,
-    }
-  end
+  return {
+    every_s = TERMINAL_S,
+    hook = function(p) draw(M.line(p, (native.columns(2) or 80) - 1)) end,
+    say = function(text)
+      if width > 0 then
+        draw ""
+        io.stderr:write "\r"
+      end
+      io.stderr:write(core.log.redact(text), "\n")
+    end,
+    finish = function()
+      if width > 0 then io.stderr:write "\n" end
+      width = 0
+    end,
+  }
+end
+
+--- Elsewhere: a plain line now and then.
+local function in_lines()
+  local shown
   return {
     every_s = PLAIN_S,
     hook = function(p)
@@ -64,8 +98,22 @@ function M.new(opts)
       shown = core.clock.mono()
       if p.elapsed_s >= PLAIN_S * 0.9 then io.stderr:write(M.line(p), "\n") end
     end,
+    say = function(text) io.stderr:write(core.log.redact(text), "\n") end,
     finish = function() end,
   }
+end
+
+--- A hook for on_progress and its interval in seconds; nil with --quiet. `say` puts another line on standard error,
+-- `finish` ends the rewritten one.
+---@return { hook: function, every_s: number, say: function, finish: function }?
+function M.new(opts)
+  if opts.quiet then return nil end
+  if opts.progress == "json" then
+    local function put(object) io.stderr:write(json.encode(object, ORDER), "\n") end
+    return { every_s = JSON_S, hook = put, say = function(text) put { note = core.log.redact(text) } end, finish = function() end }
+  end
+  local is_rewritten = native.isatty(2) and os.getenv "TERM" ~= "dumb"
+  return is_rewritten and on_terminal() or in_lines()
 end
 
 return M

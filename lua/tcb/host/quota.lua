@@ -5,8 +5,8 @@ local table_of = require "tcb.host.table"
 local M = {}
 
 local COLUMNS = {
-  { name = "id", title = "TOKEN", min = 8 }, { name = "age", min = 6 }, { name = "ends", title = "ENDS IN", min = 7 },
-  { name = "push", title = "PUSHES", min = 6 }, { name = "personalise", title = "REAL-TIME", min = 9 }, { name = "state", min = 8 },
+  { name = "id", title = "TOKEN", min = 8 }, { name = "state" }, { name = "age", right = true }, { name = "ends", title = "ENDS IN", right = true },
+  { name = "push", title = "PUSHES", right = true }, { name = "personalise", title = "REAL-TIME", right = true },
 }
 
 --- The account's governor as tcb.governor's status tells it | nil, err. Blocks for a look into the store.
@@ -23,6 +23,10 @@ local function minutes(ms)
   return ("%d:%02d"):format(math.floor(s / 60), s % 60)
 end
 
+local function second(ms)
+  return core.instant.format(ms - ms % 1000)
+end
+
 local function shown(t, now)
   local state = not t.is_ours and "other key" or not t.usable and "ending" or t.paused_until and "paused" or "in use"
   return { id = t.id, age = minutes(now - t.minted_at), ends = minutes(t.ends_at - now), push = ("%d"):format(t.push_used),
@@ -35,15 +39,15 @@ function M.text(s, columns)
   for i, t in ipairs(s.tokens) do rows[i] = shown(t, now) end
   local out = { rows[1] and table_of.render(COLUMNS, rows, columns) or "no tokens\n" }
   local function put(text) out[#out + 1] = text end
-  put(("%d mints left"):format(s.mints_left))
+  put(table_of.count(s.mints_left, "mint") .. " left")
   if (s.next_mint_at or 0) > now then
-    put(("; the next is possible in %s (%s)"):format(minutes(s.next_mint_at - now), core.instant.format(s.next_mint_at)))
+    put(("; the next is possible in %s (%s)"):format(minutes(s.next_mint_at - now), second(s.next_mint_at)))
   end
   put "\n"
   if s.minting > 0 then put(("%d being minted\n"):format(s.minting)) end
-  if s.paused_at then put(("paused since %s: `tcb resume` lets the account go on\n"):format(core.instant.format(s.paused_at))) end
+  if s.paused_at then put(("paused since %s: `tcb resume` lets the account go on\n"):format(second(s.paused_at))) end
   if s.cautious_until then
-    put(("mint history lost: one mint at a time until %s\n"):format(core.instant.format(s.cautious_until)))
+    put(("mint history lost: one mint at a time until %s\n"):format(second(s.cautious_until)))
   end
   return table.concat(out)
 end

@@ -146,7 +146,7 @@ function M.render(data, o)
   o = { columns = math.max(30, math.min(o.columns, 120)), color = o.color, utf8 = o.utf8 }
   local s = data.summary
   local head = table_of.fit(data.title, o.columns) .. "\n"
-    .. ("%s records of %s rows, %s batches\n\n"):format(table_of.number(s.records), table_of.number(s.input), table_of.number(s.batches))
+    .. ("%s of %s, %s\n\n"):format(table_of.count(s.records, "record"), table_of.count(s.input, "row"), table_of.count(s.batches, "batch", "batches"))
   return head .. outcomes(data, o) .. reasons(data, o) .. timeline(data, o) .. windows(data, o) .. slowest(data, o)
 end
 

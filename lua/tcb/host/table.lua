@@ -31,36 +31,31 @@ local function pad(text, columns, right)
   return right and spaces .. text or text .. spaces
 end
 
---- Widths that fit `total`: wide columns give way first, down to `min` of each; the last columns are dropped when that is not enough.
+--- Which columns there is room for, the first always, and how wide each may be: a column that does not fit with its least width is
+-- left out; then the widest gives way until the rest fits. The least is `min` of the column, never below its title.
 local function widths(cells, columns, total)
-  local natural, shown = {}, #columns
-  for c = 1, #columns do
-    natural[c] = 0
-    for _, row in ipairs(cells) do natural[c] = math.max(natural[c], native.width(row[c])) end
-  end
-  while true do
-    local sum, floor = GAP * (shown - 1), GAP * (shown - 1)
-    for c = 1, shown do
-      sum = sum + natural[c]
-      floor = floor + math.min(natural[c], columns[c].min or 6)
+  local width, least, shown, room = {}, {}, {}, total + GAP
+  for c, column in ipairs(columns) do
+    width[c] = 0
+    for _, row in ipairs(cells) do width[c] = math.max(width[c], native.width(row[c])) end
+    least[c] = math.min(width[c], math.max(column.min or 6, native.width(cells[1][c])))
+    if c == 1 or least[c] + GAP <= room then
+      shown[#shown + 1] = c
+      room = room - least[c] - GAP
     end
-    if sum <= total then return natural, shown end
-    if floor <= total or shown == 1 then
-      local result, over = {}, sum - total
-      for c = 1, shown do result[c] = natural[c] end
-      while over > 0 do
-        local widest
-        for c = 1, shown do
-          if result[c] > math.min(columns[c].min or 6, natural[c]) and (not widest or result[c] > result[widest]) then widest = c end
-        end
-        if not widest then break end
-        result[widest] = result[widest] - 1
-        over = over - 1
-      end
-      return result, shown
-    end
-    shown = shown - 1
   end
+  local over = -GAP - total
+  for _, c in ipairs(shown) do over = over + width[c] + GAP end
+  while over > 0 do
+    local widest
+    for _, c in ipairs(shown) do
+      if width[c] > least[c] and (not widest or width[c] > width[widest]) then widest = c end
+    end
+    if not widest then break end
+    width[widest] = width[widest] - 1
+    over = over - 1
+  end
+  return width, shown
 end
 
 --- Columns of standard output's page.
@@ -88,9 +83,9 @@ function M.render(columns, rows, total)
   local lines = {}
   for r, row in ipairs(cells) do
     local line = {}
-    for c = 1, shown do
+    for i, c in ipairs(shown) do
       local text = M.fit(row[c], width[c])
-      line[c] = (c == shown and not columns[c].right) and text or pad(text, width[c], columns[c].right)
+      line[i] = (i == #shown and not columns[c].right) and text or pad(text, width[c], columns[c].right)
     end
     lines[r] = table.concat(line, (" "):rep(GAP)):gsub("%s+$", "") .. "\n"
   end
@@ -118,6 +113,12 @@ function M.number(n)
   if not digits then return tostring(n) end
   digits = digits:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
   return sign .. digits .. rest
+end
+
+--- So many of something: "1 batch", "1,200 batches".
+---@param many string? the word for any other number; without it `one` and an s
+function M.count(n, one, many)
+  return M.number(n) .. " " .. (n == 1 and one or many or one .. "s")
 end
 
 return M

@@ -195,7 +195,8 @@ return {
   run = function(_, rest, env)
     local shell = SHELLS[rest[1] or ""]
     if not shell then return env.usage "needs a shell: bash, zsh or fish" end
-    env.out(shell(gather()))
+    local script = shell(gather())
+    env.out(env.json and require "tcb.json".encode({ shell = rest[1], script = script }, { "shell", "script" }) .. "\n" or script)
     return 0
   end,
 }

@@ -4,7 +4,7 @@ local config = require "tcb.config"
 local errors = require "tcb.errors"
 local json = require "tcb.json"
 local native = require "tcb.host.native"
-local wrap = require "tcb.host.table".wrap
+local table_of = require "tcb.host.table"
 
 local SKEW_MAX_S = 30                                    -- windows shift by as much as the clock is off
 
@@ -14,6 +14,10 @@ local function http_date(text)
   local month = name and ("JanFebMarAprMayJunJulAugSepOctNovDec"):find(name, 1, true)
   if not month then return nil end
   return core.instant.parse(("%s-%02d-%02dT%s:%s:%sZ"):format(year, math.floor((month + 2) / 3), day, h, m, s))
+end
+
+local function second(ms)
+  return core.instant.format(ms - ms % 1000)
 end
 
 local CHECKS = {}
@@ -57,7 +61,8 @@ end
 check("clock", function(state)
   local shift = os.getenv "TCB_CLOCK"
   if shift and shift ~= "" then return "warn", "TCB_CLOCK shifts it: " .. shift, "unset TCB_CLOCK for real campaigns" end
-  if not state.server_date then return "skip", "the service named no time" end
+  if not state.conf then return "skip", "needs a configuration" end
+  if not state.server_date then return "skip", state.is_cut_off and "needs the network" or "the service named no time" end
   local skew = (core.clock.now() - state.server_date) / 1000
   if math.abs(skew) > SKEW_MAX_S then
     return "bad", ("this machine is %s %s the service"):format(lasting(math.abs(skew)), skew > 0 and "ahead of" or "behind"),
@@ -161,13 +166,14 @@ check("limits", function(state)
   if not state.client then return "skip", "needs credentials" end
   local status, err = require "tcb.host.quota".status(state.client)
   if not status then return "bad", err.message, err.remedy or "see the line `state`" end
-  if status.paused_at then return "warn", "the account is paused since " .. core.instant.format(status.paused_at), "run: tcb resume" end
+  if status.paused_at then return "warn", "the account is paused since " .. second(status.paused_at), "run: tcb resume" end
   local has_limit = state.conf.limits.mint
   if has_limit and status.mints_left == 0 then
-    return "warn", ("no token can be made before %s"):format(core.instant.format(status.next_mint_at or core.clock.now())),
+    return "warn", ("no token can be made before %s"):format(second(status.next_mint_at or core.clock.now())),
       "wait, or stop what else makes tokens for this account"
   end
-  return "ok", ("%d token%s, %s mints left"):format(#status.tokens, #status.tokens == 1 and "" or "s", has_limit and status.mints_left or "unlimited")
+  return "ok", ("%s, %s left"):format(table_of.count(#status.tokens, "token"),
+    has_limit and table_of.count(status.mints_left, "mint") or "unlimited mints")
 end)
 
 check("state", function(state)
@@ -203,15 +209,31 @@ check("time zones", function()
 end)
 
 local CODE = { configuration = 3, credentials = 3, network = 5, TLS = 5 }
-local INDENT = 21                                        -- of the text behind a check's name
+local NARROW = 60
 local MARK = { ok = "ok  ", warn = "warn", bad = "BAD ", skip = "-   " }
+
+--- A check's result as lines that fit the page: mark and name in front of the text, or above it where the page is narrow.
+local function page(r, columns)
+  local indent = columns < NARROW and 6 or 21
+  local head = MARK[r.verdict] .. "  " .. r.check
+  head = indent == 6 and head .. "\n" .. (" "):rep(indent) or ("%-21s"):format(head)
+  local out = head .. table_of.wrap(r.text, columns, indent) .. "\n"
+  if r.remedy then out = out .. (" "):rep(indent) .. "-> " .. table_of.wrap(r.remedy, columns, indent + 3) .. "\n" end
+  return out
+end
+
+--- What is left to say below the checks.
+local function verdict_of(bad, warnings)
+  if bad > 0 then return bad == 1 and "one of these must be mended" or ("%d of these must be mended"):format(bad) end
+  return warnings > 0 and "nothing stands in the way; see the " .. (warnings > 1 and "warnings" or "warning") or "nothing stands in the way"
+end
 
 local function run(opts, rest, env)
   if rest[1] then return env.usage(("unexpected argument '%s'"):format(rest[1])) end
   local state, codes, order = {}, {}, {}
   local by_name = {}
   for _, c in ipairs(CHECKS) do by_name[c[1]] = c[2] end
-  -- The clock is compared with the service's answer, so it comes behind the network, but is shown in front of it.
+  -- The clock is compared with the service's answer, so it comes behind the network.
   for _, name in ipairs { "modules", "configuration", "network", "proxy", "TLS", "clock", "credentials", "limits", "state", "journal", "time zones" } do
     local ok, verdict, text, remedy, code = pcall(by_name[name], state, opts)
     if not ok then
@@ -222,21 +244,21 @@ local function run(opts, rest, env)
     codes[name] = code
     order[#order + 1] = result
   end
-  local bad, code = 0, 0
+  local bad, warnings, code = 0, 0, 0
   for _, r in ipairs(order) do
     if env.json then
       env.out(json.encode(r, { "check", "verdict", "text", "remedy" }) .. "\n")
     else
-      env.out(("%s  %-13s  %s\n"):format(MARK[r.verdict], r.check, wrap(r.text, env.columns, INDENT)))
-      if r.remedy then env.out((" "):rep(INDENT) .. wrap("-> " .. r.remedy, env.columns, INDENT) .. "\n") end
+      env.out(page(r, env.columns))
     end
+    if r.verdict == "warn" then warnings = warnings + 1 end
     if r.verdict == "bad" then
       bad = bad + 1
       local own = codes[r.check] or CODE[r.check] or 1
       if code == 0 or own == 3 or own == 5 and code == 1 then code = own end
     end
   end
-  if not env.json then env.note(bad == 0 and "nothing stands in the way\n" or ("%d of these must be mended\n"):format(bad)) end
+  if not env.json then env.note(verdict_of(bad, warnings) .. "\n") end
   return code
 end
 

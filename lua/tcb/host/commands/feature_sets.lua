@@ -14,7 +14,7 @@ return {
     return listing.run({
       call = "feature_sets", filters = { "department_id", "operation_id", "process_id" }, none = "no feature set fits",
       columns = {
-        { name = "name", min = 12 }, { name = "id", title = "ID", min = 36 }, { name = "status", min = 6 },
+        { name = "name", min = 20 }, { name = "id", title = "ID", min = 36 }, { name = "status", min = 6 },
         { name = "department_name", title = "DEPARTMENT" }, { name = "process_name", title = "PROCESS" },
       },
       order = { "id", "name", "description", "status", "process_id", "client_account_id", "label_id" },

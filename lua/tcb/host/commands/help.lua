@@ -1,6 +1,7 @@
 --- `tcb help [COMMAND]`: made from the commands' own tables, so that it never tells another story than they do.
 local commands = require "tcb.host.commands"
 local args = require "tcb.host.args"
+local json = require "tcb.json"
 local wrap = require "tcb.host.table".wrap
 local M = { summary = "how to use tcb, or one of its commands", usage = "tcb help [COMMAND]", options = {} }
 
@@ -58,17 +59,36 @@ local function about(name, columns)
   return table.concat(out)
 end
 
+local ORDER = { "name", "group", "summary", "usage", "value", "help", "repeats", "choices", "details", "options", "examples" }
+
+--- One command as an object: what the pages say, for programs.
+local function object(name)
+  local command, options, of_group = commands.get(name), {}, nil
+  for _, group in ipairs(commands.GROUPS) do
+    for i = 2, #group do if group[i] == name then of_group = group[1] end end
+  end
+  for i, entry in ipairs(command.options or {}) do
+    options[i] = { name = entry[1], value = entry[2], help = entry[3], repeats = entry.many, choices = entry.choices }
+  end
+  return json.encode({ name = name, group = of_group, summary = command.summary, usage = command.usage, details = command.details,
+    options = json.array(options), examples = command.examples }, ORDER) .. "\n"
+end
+
 function M.run(_, words, env)
   local name = words[1]
   if not name or name == "" then
-    env.out(overview(env.columns))
+    if not env.json then
+      env.out(overview(env.columns))
+      return 0
+    end
+    for _, each in ipairs(commands.names()) do env.out(object(each)) end
     return 0
   end
   if not commands.has(name) then
     local near = args.nearest(name, commands.names())
     return env.usage(("there is no command '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or ""))
   end
-  env.out(about(name, env.columns))
+  env.out(env.json and object(name) or about(name, env.columns))
   return 0
 end
 

@@ -139,7 +139,7 @@ local function stats(box, env)
     env.out(json.encode(s, { "waiting", "done", "dead", "duplicates", "oldest_waiting_at" }) .. "\n")
   else
     for _, name in ipairs { "waiting", "done", "dead", "duplicates" } do env.out(("%-12s %d\n"):format(name, s[name])) end
-    if s.oldest_waiting_at then env.out(("%-12s %s\n"):format("waits since", core.instant.format(s.oldest_waiting_at))) end
+    if s.oldest_waiting_at then env.out(("%-12s %s\n"):format("waits since", core.instant.format(s.oldest_waiting_at - s.oldest_waiting_at % 1000))) end
   end
   return 0
 end

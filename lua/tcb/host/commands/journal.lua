@@ -2,6 +2,9 @@
 local campaign = require "tcb.host.campaign"
 local care = require "tcb.campaign.care"
 local json = require "tcb.json"
+local table_of = require "tcb.host.table"
+
+local function batches(n) return table_of.count(n, "batch", "batches") end
 
 local ACTIONS = {}
 
@@ -21,9 +24,9 @@ function ACTIONS.verify(path, opts, env, input)
       { "journal", "version", "batches", "records", "input_batches", "problems" }) .. "\n")
   else
     for _, p in ipairs(report.problems) do env.out(p.message .. "\n") end
-    env.out(("%s: %d batches, %d records%s: %s\n"):format(path, report.batches, report.records,
-      report.input_batches > 0 and (", %d batches compared with the input"):format(report.input_batches) or "",
-      #report.problems == 0 and "whole" or #report.problems .. " problems"))
+    env.out(("%s: %s, %s%s: %s\n"):format(path, batches(report.batches), table_of.count(report.records, "record"),
+      report.input_batches > 0 and (", %s compared with the input"):format(batches(report.input_batches)) or "",
+      #report.problems == 0 and "whole" or table_of.count(#report.problems, "problem")))
   end
   return #report.problems == 0 and 0 or 1
 end
@@ -33,7 +36,7 @@ function ACTIONS.purge(path, opts, env)
   if not older then return env.usage "purge needs --older D: 30d, 12h" end
   local n, err = care.purge(path, older)
   if not n then return env.fail(err) end
-  if env.json then env.out(('{"purged":%d}\n'):format(n)) else env.out(("%d batches: details forgotten, outcomes kept\n"):format(n)) end
+  if env.json then env.out(('{"purged":%d}\n'):format(n)) else env.out(("%s: details forgotten, outcomes kept\n"):format(batches(n))) end
   return 0
 end
 
@@ -43,7 +46,7 @@ function ACTIONS.resolve(path, opts, env)
   if not sum then return env.fail(err) end
   if env.json then env.out(('{"batches":%d,"records":%d}\n'):format(sum.batches, sum.records))
   else
-    env.out(("%d records of %d batches %s\n"):format(sum.records, sum.batches,
+    env.out(("%s of %s %s\n"):format(table_of.count(sum.records, "record"), batches(sum.batches),
       opts.in_doubt == "sent" and "count as sent" or "are sent again by the next push"))
   end
   return 0

@@ -10,7 +10,7 @@ return {
     return listing.run({
       call = "labels", filters = {}, always = { page = 1, limit = 1000 }, none = "the account has no such label",
       keep = function(label) return not opts.dynamic or label.label_type == "dynamic" end,
-      columns = { { name = "name", min = 12 }, { name = "id", title = "ID", min = 36 }, { name = "label_type", title = "TYPE", min = 7 } },
+      columns = { { name = "name", min = 20 }, { name = "id", title = "ID", min = 36 }, { name = "label_type", title = "TYPE", min = 7 } },
       order = { "id", "name", "logo_url", "category", "sub_category", "created_by_email", "created_at", "label_type" },
     }, opts, rest, env)
   end,

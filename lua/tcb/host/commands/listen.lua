@@ -1,4 +1,5 @@
 --- `tcb listen`: receives the service's webhooks until a signal.
+local json = require "tcb.json"
 local M = {
   summary = "receive webhook events (call me back, user feedback) and run handlers",
   usage = "tcb listen --port P --key-file F [--script HANDLERS.lua | --jsonl FILE] [options]",
@@ -58,16 +59,27 @@ local function options_of(opts)
   return given
 end
 
+--- With --json standard output says where it listens, and at the end what came; unless the events themselves go there.
+local function says_json(opts, env) return env.json and opts.jsonl ~= "-" end
+
 local function announce(listener, opts, env)
   local places = {}
   if listener.url then places[#places + 1] = listener.url .. "?key=..." end
   if opts.socket then places[#places + 1] = opts.socket end
   env.note(("listening on %s, inbox %s\n"):format(table.concat(places, " and "), listener.inbox.path))
+  if says_json(opts, env) then
+    env.out(json.encode({ url = listener.url, socket = opts.socket, inbox = listener.inbox.path }, { "url", "socket", "inbox" }) .. "\n")
+    io.stdout:flush()
+  end
 end
 
-local function report(listener, env)
+local function report(listener, opts, env)
   local s = listener:stats()
   if not s then return end
+  if says_json(opts, env) then
+    env.out(json.encode({ deliveries = s.requests, refused = s.refused + s.cut_short, handled = s.handled, waiting = s.waiting, dead = s.dead },
+      { "deliveries", "refused", "handled", "waiting", "dead" }) .. "\n")
+  end
   env.note(("%d deliveries, %d refused, %d handled, %d waiting, %d dead\n"):format(s.requests, s.refused + s.cut_short, s.handled,
     s.waiting, s.dead))
 end
@@ -89,7 +101,7 @@ function M.run(opts, rest, env)
   announce(listener, opts, env)
   local ok
   ok, err = listener:run()
-  report(listener, env)
+  report(listener, opts, env)
   listener:close()
   return ok and 0 or env.fail(err)
 end

@@ -18,8 +18,8 @@ return {
       call = "numbers", filters = { "feature_set_id", "department_id", "operation_id", "process_id" }, none = "no number fits",
       keep = function(number) return not opts.status or number.status == opts.status end,
       columns = {
-        { name = "phone_number", title = "NUMBER", min = 15 }, { name = "status", min = 9 }, { name = "feature_set_name", title = "FEATURE SET" },
-        { name = "label_name", title = "LABEL" }, { name = "department" }, { name = "process" },
+        { name = "phone_number", title = "NUMBER", min = 15 }, { name = "status", min = 9 }, { name = "feature_set_name", title = "FEATURE SET", min = 18 },
+        { name = "label_name", title = "LABEL", min = 12 }, { name = "department" }, { name = "process" },
       },
       order = { "phone_number", "phone_type", "status", "client_account_id", "created_by_email", "department", "operation", "process",
         "subprocess", "feature_set_name", "call_me_back", "created_at", "updated_at", "label_name" },

@@ -40,16 +40,17 @@ local function records_of(file, name)
 end
 
 local function tell(env, record, err, place)
+  local digits = core.phone.parse(tostring(record.receiver_number or ""), env.country or "")
+  local receiver = record.receiver_number and core.log.mask(digits or tostring(record.receiver_number))
   if env.json then
-    local line = { receiver_number = core.log.mask(tostring(record.receiver_number or "")), status = err and "error" or "success", place = place,
+    local line = { receiver_number = receiver, status = err and "error" or "success", place = place,
       kind = err and err.kind, message = err and core.log.redact(tostring(err.message)), field = err and err.field }
     env.out(json.encode(line, { "place", "receiver_number", "status", "kind", "field", "message" }) .. "\n")
   elseif err then
     err.place = err.place or place
     env.fail(err)
   elseif not place then
-    local digits = core.phone.parse(record.receiver_number, env.country or "")
-    env.out(("personalised for %s until %s\n"):format(core.log.mask(digits or ""), core.instant.format(record.ends_at)))
+    env.out(("personalised for %s until %s\n"):format(receiver, core.instant.format(record.ends_at - record.ends_at % 1000)))
   end
 end
 
@@ -98,7 +99,7 @@ local function run(opts, rest, env)
   local label_id
   if opts.label then
     label_id, err = input.label(client, opts.label)
-    if not label_id then return env.fail(err) end
+    if not label_id then return env.mistake(err) end
     opts.label = label_id
   end
   if #rest == 0 then
@@ -109,7 +110,7 @@ local function run(opts, rest, env)
     return code or stopped(env, stop)
   end
   local file, name = input.open(rest[1])
-  if not file then return env.fail(name) end
+  if not file then return env.mistake(name) end
   local done, bad, doubt = 0, 0, 0
   for record, place, wrong in records_of(file, name) do
     local code, stop = 4, nil

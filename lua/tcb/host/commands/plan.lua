@@ -12,23 +12,22 @@ local function clock_time(ms)
 end
 
 local function duration(s)
-  if s < 90 then return ("%.0f s"):format(s) end
+  if s < 90 then return ("%.0f s"):format(math.ceil(s)) end
   if s < 5400 then return ("%.0f min"):format(s / 60) end
   return ("%.1f h"):format(s / 3600)
 end
 
-local function verdict(p)
-  local n = table_of.number
-  local lines = { ("%s rows: %s to send in %s batches, %s refused"):format(n(p.rows), n(p.ok), n(p.batches), n(p.refused)) }
+local function verdict(p, columns)
+  local n, count = table_of.number, table_of.count
+  local lines = { ("%s: %s to send in %s, %s refused"):format(count(p.rows, "row"), n(p.ok), count(p.batches, "batch", "batches"), n(p.refused)) }
   if p.excluded > 0 then lines[#lines + 1] = n(p.excluded) .. " on the exclude list" end
   if p.duplicates + p.overlaps > 0 then
-    local text = "%s duplicates, %s overlapping windows: all would be sent (--unique refuses duplicates)"
-    lines[#lines + 1] = text:format(n(p.duplicates), n(p.overlaps))
+    lines[#lines + 1] = ("%s, %s: all would be sent (--unique refuses duplicates)"):format(count(p.duplicates, "duplicate"),
+      count(p.overlaps, "overlap"))
   end
   if p.batches > 0 then
-    lines[#lines + 1] = ("started now it ends at %s, after %s, with %d token%s"):format(clock_time(p.finishes_at),
-      duration((p.finishes_at - p.starts_at) / 1000),
-      p.tokens, p.tokens == 1 and "" or "s")
+    lines[#lines + 1] = ("started now it ends at %s, after %s, with %s"):format(clock_time(p.finishes_at),
+      duration((p.finishes_at - p.starts_at) / 1000), count(p.tokens, "token"))
   end
   if p.order == "starts_at" then lines[#lines + 1] = "sent in the order of starts_at" end
   if p.met then
@@ -36,7 +35,8 @@ local function verdict(p)
   else
     lines[#lines + 1] = ("misses %s by %s: start by %s"):format(clock_time(p.misses_at), duration(p.late_by_s), clock_time(p.start_by))
   end
-  return table.concat(lines, "\n") .. "\n"
+  for i, line in ipairs(lines) do lines[i] = table_of.wrap(line, columns, 0) .. "\n" end
+  return table.concat(lines)
 end
 
 local function run(opts, rest, env)
@@ -63,7 +63,7 @@ local function run(opts, rest, env)
     for _, field in ipairs(SUMMARY) do summary[field] = p[field] end
     env.out('{"summary":' .. json.encode(summary, SUMMARY) .. "}\n")
   else
-    env.out(verdict(p))
+    env.out(verdict(p, env.columns))
   end
   if not p.met then return 6 end
   return p.refused > 0 and 4 or 0

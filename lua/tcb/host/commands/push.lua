@@ -1,6 +1,9 @@
 --- `tcb push`: sends the records of a file, once each, before their windows open.
 local campaign = require "tcb.host.campaign"
 local progress = require "tcb.host.progress"
+local table_of = require "tcb.host.table"
+
+local count = table_of.count
 
 local OPTIONS = campaign.options(campaign.FILES, campaign.SHAPE, campaign.ACCOUNT, {
   { "--in-doubt", "hold|resend", "batches whose fate is not known: keep them (hold), or send them again", choices = { "hold", "resend" } },
@@ -13,7 +16,7 @@ local OPTIONS = campaign.options(campaign.FILES, campaign.SHAPE, campaign.ACCOUN
   { "--stop-over", "P%", "of the canary at most so many may fail (5%)" },
   { "--yes", nil, "do not ask before a large push" },
   { "--keep-input", nil, "keep a copy of the input beside the journal" },
-  { "--dry-run", nil, "read, check and encode everything; send and write nothing" },
+  { "--dry-run", nil, "read, check and encode everything, print the first request; send and write nothing" },
   { "--progress", "json", "progress as JSON lines", choices = { "json" } },
 })
 
@@ -24,13 +27,27 @@ local function per_cent(text)
   return n
 end
 
-local function dry_run(c, env)
+local SUMS = { "records", "batches", "refused", "excluded", "bytes", "hash", "codes" }
+
+--- The first request as it would leave, with its first record alone: was it shown? Without an account there is no URL to show.
+local function show_first(c, opts, env)
+  local body = require("tcb.campaign.dry").first(c)
+  local client = body and campaign.client(opts, env)
+  if not client then return false end
+  local label = require("tcb.campaign.setup").ANY_LABEL
+  body = body:gsub(label:gsub("%p", "%%%0"), function() return ("[id of label %s]"):format(opts.label) end)
+  return env.show_request(client, opts.dialect == "v1" and "v1_push" or "push", { body = body }) == 0
+end
+
+local function dry_run(c, opts, env)
   local sums, err = c:push{ dry_run = true }
   if not sums then return env.fail(err) end
-  if env.json then env.out(require("tcb.json").encode(sums) .. "\n")
+  if env.json then env.out(require("tcb.json").encode(sums, SUMS) .. "\n")
   elseif not env.quiet then
-    env.out(("%d records in %d batches, %d refused, %.0f bytes, hash %s\n"):format(sums.records, sums.batches, sums.refused,
-      sums.bytes, sums.hash))
+    local shown = show_first(c, opts, env)
+    env.out(("%s in %s, %s refused, %s, hash %s\n"):format(count(sums.records, "record"), count(sums.batches, "batch", "batches"),
+      table_of.number(sums.refused), count(("%.0f"):format(sums.bytes), "byte"), sums.hash))
+    env.note((shown and "the request above holds the first record alone; " or "") .. "nothing was sent\n")
   end
   return sums.refused > 0 and 4 or 0
 end
@@ -54,15 +71,18 @@ local function run(opts, rest, env)
     patience_s = opts.patience, give_up_s = opts.give_up,
     max_records = opts.max_records, canary = opts.canary, keep_input = opts.keep_input, yes = opts.yes } do o[name] = value end
   if show and not o.on_progress then o.on_progress, o.progress_s = show.hook, show.every_s end
-  o.on_note = function(text) env.note("tcb push: " .. text .. "\n") end
+  local function say(text)
+    if show then show.say(text) else env.note(text .. "\n") end
+  end
+  o.on_note = function(text) say("tcb push: " .. text) end
   o.client, o.source = client, campaign.source(opts.input or file)
   o.journal = opts.journal or file .. ".tcb.db"
   local c = require("tcb.campaign").new(o)
-  if opts.dry_run then return dry_run(c, env) end
+  if opts.dry_run then return dry_run(c, opts, env) end
   local s
   s, err = c:push()
   if show then show.finish() end
-  if s and s.stopped == "max_records" then env.note(("stopped at --max-records %d; run again to continue\n"):format(opts.max_records)) end
+  if s and s.stopped == "max_records" then say(("stopped at --max-records %d; run again to continue"):format(opts.max_records)) end
   return campaign.finish(c, env, s, err)
 end
 

@@ -4,15 +4,19 @@ local json = require "tcb.json"
 local table_of = require "tcb.host.table"
 
 local COLUMNS = {
-  { name = "receiver", min = 14 }, { name = "status", min = 7 }, { name = "reason", min = 12 }, { name = "starts_at", title = "FROM", min = 20 },
-  { name = "ends_at", title = "TO", min = 20 }, { name = "caller", min = 14 }, { name = "id", title = "ID", min = 36 },
+  { name = "receiver", min = 12 }, { name = "status" }, { name = "reason", min = 16 }, { name = "starts_at", title = "FROM (UTC)", min = 16 },
+  { name = "ends_at", title = "TO (UTC)", min = 16 }, { name = "caller", min = 12 }, { name = "id", title = "ID", min = 36 },
 }
 local ORDER = { "id", "status", "reason", "field", "caller_number", "receiver_number", "label_id", "dynamic_label_name",
   "dynamic_call_reason", "starts_at", "ends_at", "created_at", "status_info" }
 
+local function minute(ms)
+  return ms and (core.instant.format(ms - ms % 60000):sub(1, 16):gsub("T", " ")) or nil
+end
+
 local function shown(row)
   return { receiver = core.log.mask(row.receiver_number or ""), caller = core.log.mask(row.caller_number or ""), status = row.status,
-    reason = row.reason, starts_at = core.instant.format(row.starts_at or 0), ends_at = core.instant.format(row.ends_at or 0), id = row.id }
+    reason = row.reason, starts_at = minute(row.starts_at), ends_at = minute(row.ends_at), id = row.id }
 end
 
 --- Prints one batch's rows; counts them by status into `count`.

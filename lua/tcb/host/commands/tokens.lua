@@ -16,7 +16,7 @@ local function run(opts, rest, env)
     local ok
     ok, err = governor:forget()
     if not ok then return env.fail(err) end
-    env.note "forgotten: tokens and mint history\n"
+    if env.json then env.out '{"forgotten":true}\n' else env.note "forgotten: tokens and mint history\n" end
     return 0
   end
   local s

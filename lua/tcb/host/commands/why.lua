@@ -8,12 +8,13 @@ local function instant(ms)
   return ms and core.instant.format(ms) or "-"
 end
 
-local WHAT = { push = "push", status = "status asked", rows = "status read", resent = "sent again whole", interrupted = "interrupted",
+local WHAT = { push = "push", status = "status asked", resent = "sent again whole", interrupted = "interrupted",
   ["given-up"] = "given up", v1_push = "push", v1_status = "status asked" }
 
 local function event_line(e)
   local result, took, token = e.text:match "^(%S+) (%d+) (%S+)$"
-  if e.what == "rows" or e.what == "given-up" or not result then return ("%s %s"):format(WHAT[e.what] or e.what, e.text) end
+  if e.what == "rows" then return "status read: " .. e.text:gsub("(%d+ %a+) ", "%1, ") end
+  if e.what == "given-up" or not result then return ("%s %s"):format(WHAT[e.what] or e.what, e.text) end
   local answer = result:match "^%d+$" and "HTTP " .. result or result
   return ("%s: %s after %d ms%s"):format(WHAT[e.what] or e.what, answer, tonumber(took), token ~= "-" and ", token " .. token or "")
 end
@@ -54,6 +55,7 @@ local function run(opts, rest, env)
   if not list then return env.fail(err) end
   for _, r in ipairs(list) do
     if env.json then
+      json.array(r.batches)
       env.out(json.encode(r, { "line", "outcome", "reason", "record_id", "matched", "row", "batches", "webhooks" }) .. "\n")
     else
       show(r, env)
