@@ -139,7 +139,7 @@ local function proof(state)
     if t.is_ours and (not newest or t.minted_at > newest.minted_at) then newest = t end
   end
   if not newest then return "the token at hand reads labels" end
-  return ("a token that this key made %d min ago reads labels"):format((core.clock.now() - newest.minted_at) // 60000),
+  return ("a token that this key made %d min ago reads labels"):format(math.floor((core.clock.now() - newest.minted_at) / 60000)),
     ("'tcb doctor --prove' tries the key itself; that takes one of %s mints left"):format(
       state.conf.limits.mint and ("%d"):format(status.mints_left) or "unlimited")
 end
