@@ -1,5 +1,5 @@
 -- The campaign of the pictures: two hours of pushing, with refusals, late windows, records that fail and some that expire.
--- Usage: tcb rehearse .ci/screenshots.lua FOLDER
+-- Usage: tcb rehearse .ci/screenshots.lua FOLDER [RECORDS [PUSHES/SECONDS of a token]]
 local tcb = require "tcb"
 local folder = arg[1]
 local MINUTE = 60000
@@ -17,7 +17,7 @@ for i = 1, RECORDS do
 end
 file:close()
 
-local client = assert(tcb.client{ wait = true, limits = "mint=10/1800 push=1/60 personalise=100/1" })
+local client = assert(tcb.client{ wait = true, limits = "mint=10/1800 push=" .. (arg[3] or "1/60") .. " personalise=100/1" })
 local label = assert(client:labels():find(function(l) return l.label_type == "dynamic" end))
 local campaign = tcb.campaign{ client = client, source = tcb.csv(path), journal = folder .. "/november.db", label = label.id,
   caller = "911204567801", set = { dynamic_call_reason = "Order {order} arrives today" } }

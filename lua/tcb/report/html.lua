@@ -116,25 +116,27 @@ local function chart(data)
   for _, b in ipairs(list) do peak = math.max(peak, b.per_minute) end
   local has_line = data.ceiling > 0 and data.ceiling < 8 * peak         -- a ceiling far above would flatten the bars
   if has_line then peak = math.max(peak, data.ceiling) end
-  local w, h, out = 900, 220, {}
-  local function y(n) return h - 24 - n / peak * (h - 44) end
+  local w, h, out = 900, 200, {}
+  local function y(n) return h - 2 - n / peak * (h - 40) end
   local step = (w - 10) / #list
   for i, b in ipairs(list) do
     if b.records > 0 then
       out[#out + 1] = ('<rect class="b" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s: %s</title></rect>'):format(
-        5 + (i - 1) * step, y(b.per_minute), math.max(step - 1, 1), h - 24 - y(b.per_minute), instant(b.at), grouped(math.floor(b.per_minute + 0.5)))
+        5 + (i - 1) * step, y(b.per_minute), math.max(step - 1, 1), h - 2 - y(b.per_minute), instant(b.at), grouped(math.floor(b.per_minute + 0.5)))
     end
   end
   if has_line then
     out[#out + 1] = ('<line class="c" x1="0" x2="%d" y1="%.1f" y2="%.1f"/><text x="6" y="%.1f">ceiling %s a minute</text>'):format(
       w, y(data.ceiling), y(data.ceiling), y(data.ceiling) - 5, grouped(data.ceiling))
   end
-  local text = ("Records a minute from %s to %s; busiest %s, ceiling %s."):format(instant(list[1].at), instant(data.timeline[#data.timeline].at),
-    grouped(busiest), data.ceiling > 0 and grouped(data.ceiling) .. (has_line and "" or ", far above this chart") or "none")
-  return ('<svg viewBox="0 0 %d %d" role="img" aria-label="%s">%s<line class="a" x1="0" x2="%d" y1="%d" y2="%d"/>'
-    .. '<text x="5" y="%d">%s</text><text x="%d" y="%d" text-anchor="end">%s</text></svg>\n<p class="dim">%s%s</p>\n'):format(
-    w, h, escape(text), table.concat(out, "\n"), w, h - 24, h - 24, h - 8, instant(list[1].at), w - 5, h - 8,
-    instant(data.timeline[#data.timeline].at), escape(text), width > 1 and (" A bar covers " .. width .. " minutes.") or "")
+  local from, to = instant(list[1].at), instant(data.timeline[#data.timeline].at)
+  local text = ("Busiest minute %s records, ceiling %s."):format(grouped(busiest),
+    data.ceiling > 0 and grouped(data.ceiling) .. (has_line and "" or ", far above this chart") or "none")
+  if data.ceiling > 0 and busiest > data.ceiling then text = text .. " A token that is renewed has a quota of its own, so that a minute may exceed the ceiling." end
+  if width > 1 then text = ("%s A bar covers %d minutes."):format(text, width) end
+  return ('<svg viewBox="0 0 %d %d" role="img" aria-label="Records a minute from %s to %s. %s">%s<line class="a" x1="0" x2="%d" y1="%d" y2="%d"/></svg>\n'
+    .. '<div class="ends" aria-hidden="true"><span>%s</span><span>%s</span></div>\n<p class="dim">%s</p>\n'):format(
+    w, h, from, to, escape(text), table.concat(out, "\n"), w, h - 2, h - 2, from, to, escape(text))
 end
 
 --- The most records committed in one minute.
@@ -157,12 +159,12 @@ local function slowest(list)
   if #list == 0 then return "<p>No batch was settled yet.</p>\n" end
   local rows = {}
   for i, b in ipairs(list) do
-    rows[i] = ('<tr><td class="n">%d</td><td><code>%s</code></td><td class="n">%s</td><td>%s</td><td class="n">%.1f s</td></tr>\n'):format(
-      b.seq, escape(b.batch_id or ""), grouped(b.records), instant(b.sent_at), b.seconds)
+    rows[i] = ('<tr><td class="n">%d</td><td class="n">%.1f s</td><td class="n">%s</td><td>%s</td><td><code>%s</code></td></tr>\n'):format(
+      b.seq, b.seconds, grouped(b.records), instant(b.sent_at), escape(b.batch_id or ""))
   end
   return ('<div class="scroll" tabindex="0" role="region" aria-label="Slowest batches"><table><caption>From sending to the last settled record.</caption>'
-    .. '<thead><tr><th scope="col" class="n">Batch</th><th scope="col">Id</th><th scope="col" class="n">Records</th>'
-    .. '<th scope="col">Sent</th><th scope="col" class="n">Settled after</th></tr></thead><tbody>\n%s</tbody></table></div>\n'):format(table.concat(rows))
+    .. '<thead><tr><th scope="col" class="n">Batch</th><th scope="col" class="n">Settled after</th><th scope="col" class="n">Records</th>'
+    .. '<th scope="col">Sent</th><th scope="col">Id</th></tr></thead><tbody>\n%s</tbody></table></div>\n'):format(table.concat(rows))
 end
 
 --- JSON inside a script element: `<` is escaped, so that no text can end the element.
@@ -184,16 +186,16 @@ local function failures(data)
     json[i] = ("[%s,%s,%s,%s,%d,%s]"):format(f.line and ("%d"):format(f.line) or '""', json_text(number), json_text(instant(f.starts_at)),
       json_text(f.outcome), reason_at[reason], f.seq and ("%d"):format(f.seq) or "0")
     if i <= STATIC_ROWS then
-      static[i] = ('<tr><td class="n">%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="n">%s</td></tr>\n'):format(
-        f.line and ("%d"):format(f.line) or "", escape(number), instant(f.starts_at), escape(f.outcome), escape(reason), f.seq and ("%d"):format(f.seq) or "")
+      static[i] = ('<tr><td class="n">%s</td><td>%s</td><td>%s</td><td class="w">%s</td><td>%s</td><td class="n">%s</td></tr>\n'):format(
+        f.line and ("%d"):format(f.line) or "", escape(number), escape(f.outcome), escape(reason), instant(f.starts_at), f.seq and ("%d"):format(f.seq) or "")
     end
   end
   local more = data.failures_total - #json
   local note = more > 0 and ("<p>%s more rows are not in this page. All of them: <code>%s</code></p>\n"):format(grouped(more), escape(data.export)) or ""
   return note .. '<label class="screen">Search line, number, outcome or reason <input id="q" type="search" autocomplete="off"></label>\n'
-    .. '<p id="said" role="status" class="dim">' .. ("Rows 1 to %d of %d"):format(#static, #json) .. "</p>\n"
+    .. '<p id="said" role="status" class="dim">' .. ("Rows 1 to %d of %s"):format(#static, grouped(#json)) .. "</p>\n"
     .. '<div class="scroll" tabindex="0" role="region" aria-label="Failures"><table><thead><tr><th scope="col" class="n">Line</th>'
-    .. '<th scope="col">Receiver</th><th scope="col">Window starts</th><th scope="col">Outcome</th><th scope="col">Reason</th>'
+    .. '<th scope="col">Receiver</th><th scope="col">Outcome</th><th scope="col">Reason</th><th scope="col">Window starts</th>'
     .. '<th scope="col" class="n">Batch</th></tr></thead><tbody id="rows">\n' .. table.concat(static) .. "</tbody></table></div>\n"
     .. '<p class="screen"><button id="prev" type="button">Earlier rows</button><button id="next" type="button">Later rows</button></p>\n'
     .. '<script type="application/json" id="data">{"reasons":[' .. table.concat(reason_list, ",") .. '],"rows":[' .. table.concat(json, ",\n") .. "]}</script>\n"
