@@ -73,6 +73,15 @@ function M.is(value)
   return type(value) == "table" and getmetatable(value) == Error
 end
 
+local NO_MEMORY = M.new{ kind = "memory", message = "not enough memory" }      -- made while there is some
+
+--- The error of kind `memory` that was raised by tcb, or by Lua itself as a string; nil when it was anything else.
+---@return tcb.Error?
+function M.memory(raised)
+  if raised == NO_MEMORY.message then return NO_MEMORY end
+  return M.is(raised) and raised.kind == "memory" and raised or nil
+end
+
 --- Runs `fn()`, in which iterators may raise: true, or nil and the error object that was raised. Anything else raised is a mistake
 --- in the program and goes on.
 ---@return boolean? ok

@@ -43,7 +43,8 @@ local function is_cancelled(err)
   return errors.is(err) and err.kind == "cancelled"
 end
 
---- Called by the loop when the coroutine has ended.
+--- Called by the loop when the coroutine has ended. Who spawned it may have set `on_done(task)`, which runs in the loop whatever ended the
+--- task, must not wait, and returns true when it has taken care of its error.
 function Task:finish(ok, ...)
   local group, waiters = self.group, self.waiters
   self.done, self.waiters = true, nil
@@ -59,9 +60,8 @@ function Task:finish(ok, ...)
   end
   self.co = nil
   for i = 1, waiters and #waiters or 0 do loop.wake(waiters[i]) end
-  if self.on_done then
-    self.on_done(self)
-  elseif self.trace and not waiters then
+  local is_told = self.on_done and self.on_done(self) or waiters
+  if self.trace and not is_told then
     if group == root then
       core.log.write("error", "a spawned task failed: " .. tostring(self.err) .. "\n" .. self.trace)
     else
@@ -82,8 +82,9 @@ local function new_task(group, fn, ...)
   local n = select("#", ...)
   local task = setmetatable({ id = made, group = group, fn = fn, co = not ngx and coroutine.create(fn) or nil,
     args = n > 0 and { n = n, ... } or nil }, Task)
-  group.pending, group.live[task] = group.pending + 1, true
+  group.live[task] = true
   loop.make_ready(task)
+  group.pending = group.pending + 1
   return task
 end
 
@@ -198,6 +199,7 @@ function M.all(list)
       cancel_others(task)
     end
     if left == 0 then loop.wake(finished) end
+    return true
   end
   for i = 1, #list do
     tasks[i] = new_task(me and me.group or root, list[i])
@@ -266,8 +268,9 @@ end
 
 function Event:pulse()
   local waiters = self.waiters
-  self.waiters, self.over = {}, 0
+  if #waiters == 0 then return end
   for i = 1, #waiters do loop.wake(waiters[i]) end
+  self.waiters, self.over = {}, 0
 end
 
 function Event:set()

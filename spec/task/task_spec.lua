@@ -321,6 +321,27 @@ describe("task on the real clock", function()
     assert.equal(3, stepped)
   end)
 
+  it("lets nobody wait any more when memory did not suffice for its own work", function()
+    local text = require("support.child").run [[
+      local task = require "tcb.task"
+      local other = task.spawn(task.sleep, 0.01)
+      task.on_idle(function() error("not enough memory", 0) end)                -- as Lua raises it
+      print(pcall(task.sleep, 0.02))
+      print(pcall(task.sleep, 0.02))
+      print(pcall(task.run, function() end))
+      print(pcall(other.wait, other))
+      print(pcall(require("tcb.loop").step))
+    ]]
+    assert.equal(("false\tnot enough memory\n"):rep(5) .. "exit 0\n", text)
+  end)
+
+  it("goes on when memory did not suffice for a task", function()
+    local failing = task.spawn(function() error("not enough memory", 0) end)
+    local other = task.spawn(function() task.sleep(0.01) return "done" end)
+    assert.same({ false, "not enough memory" }, { pcall(failing.wait, failing) })
+    assert.equal("done", other:wait())
+  end)
+
   it("core.poll refuses descriptors that are not open", function()
     assert.equal(0, core.poll({}, 0.001))
     assert.has_error(function() core.poll({ 1000 }, 0) end)

@@ -9,32 +9,23 @@ function M.new()
   return setmetatable({ n = 0, made = 0 }, Heap)
 end
 
-local function before(a, b)
-  return a.due < b.due or (a.due == b.due and a.order < b.order)
-end
-
-local function up(heap, at, entry)
+--- Puts `entry` where it belongs in a heap of `n` whose place `at` is free. Calls nothing and allocates nothing: want of memory
+--- cannot end it halfway.
+local function place(heap, n, at, entry)
+  local due, order = entry.due, entry.order
+  heap.n = n
   while at > 1 do
     local parent = (at - at % 2) / 2
     local other = heap[parent]
-    if not before(entry, other) then break end
+    if other.due < due or (other.due == due and other.order < order) then break end
     heap[at], other.at = other, at
     at = parent
   end
-  heap[at], entry.at = entry, at
-end
-
-local function down(heap, at, entry)
-  local n = heap.n
-  while true do
+  while 2 * at <= n do
     local child = 2 * at
-    if child > n then break end
-    local other = heap[child]
-    if child < n and before(heap[child + 1], other) then
-      child = child + 1
-      other = heap[child]
-    end
-    if not before(other, entry) then break end
+    local other, right = heap[child], child < n and heap[child + 1]
+    if right and (right.due < other.due or (right.due == other.due and right.order < other.order)) then child, other = child + 1, right end
+    if due < other.due or (due == other.due and order < other.order) then break end
     heap[at], other.at = other, at
     at = child
   end
@@ -43,10 +34,11 @@ end
 
 --- Adds `entry`, a table; sets its fields `due`, `order` and `at`.
 function Heap:add(entry, due)
+  local n = self.n + 1
   self.made = self.made + 1
-  self.n = self.n + 1
-  entry.due, entry.order = due, self.made
-  up(self, self.n, entry)
+  entry.due, entry.order, entry.at = due, self.made, n
+  self[n] = entry                                        -- what needs memory comes before what counts
+  place(self, n, n, entry)
 end
 
 --- Takes `entry` out; harmless when it is not in.
@@ -54,9 +46,8 @@ function Heap:remove(entry)
   local at, n = entry.at, self.n
   if not at then return end
   local last = self[n]
-  self[n], self.n, entry.at = nil, n - 1, nil
-  if last == entry then return end
-  if at > 1 and before(last, self[(at - at % 2) / 2]) then up(self, at, last) else down(self, at, last) end
+  if last == entry then self.n = n - 1 else place(self, n - 1, at, last) end
+  self[n], entry.at = nil, nil
 end
 
 return M

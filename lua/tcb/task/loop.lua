@@ -1,6 +1,7 @@
 --- The scheduler's loop: what can run, what waits, and how time passes. Public functions are in tcb.task.
 -- @module tcb.task.loop
 local core = require "tcb.core"
+local errors = require "tcb.errors"
 local heap = require "tcb.task.heap"
 
 local clock, mono = core.clock, core.clock.mono
@@ -28,6 +29,7 @@ local pollers = {}
 local turning                       -- the waiter for whose sake a coroutine of the host turns the loop now
 local roused = 0
 local host                          -- a program whose own loop must go on: see use_host
+local broken                        -- the error of a turn that memory did not suffice for: see attempt
 
 --- Called before state that tasks share is touched; a host may have to do something about it. Nothing here.
 function M.enter() end
@@ -37,8 +39,8 @@ function M.current() return current end
 
 --- Puts a task at the end of the queue of those that can run.
 function M.make_ready(task)
+  ready[tail + 1] = task
   tail = tail + 1
-  ready[tail] = task
 end
 local make_ready = M.make_ready
 
@@ -48,12 +50,15 @@ local function rouse(change)
   if host and host.rouse and (roused == 0 or change > 0) then host.rouse(roused > 0) end
 end
 
---- Ends the wait of `waiter` with `why` (default true). False when it had ended already.
+--- Ends the wait of `waiter` with `why` (default true). False when it had ended already. Want of memory ends it before anything has
+--- changed, so that it may be repeated.
 function M.wake(waiter, why)
   if waiter.done then return false end
-  waiter.done, waiter.why = true, why == nil and true or why
+  local task = waiter.task
+  if task then ready[tail + 1] = task end
   if waiter.at then timers:remove(waiter) end
-  if waiter.task then make_ready(waiter.task) end
+  if task then tail = tail + 1 end
+  waiter.done, waiter.why = true, why == nil and true or why
   if waiter.foreign and waiter ~= turning then
     waiter.woken_asleep = true
     rouse(1)
@@ -72,6 +77,7 @@ function M.park(waiter, due_us)
   M.enter()
   if me and me.cancelled then return nil end
   if waiter.done then return waiter.why end
+  waiter.done, waiter.why = false, false                           -- the fields are there: see wake
   if due_us then timers:add(waiter, due_us) end
   if me then me.waiting = waiter end
   if me and running() == me.co and isyieldable() then
@@ -208,8 +214,18 @@ local function turn()
   pass_time()
 end
 
+--- pcall of a piece of the loop. Where memory does not suffice for the loop's own work, what it was about to do is lost, and who waits
+--- for that would wait for ever: from then on every wait in this lua_State ends with that error.
+local function attempt(fn, waiter)
+  if broken then return false, broken end
+  local ok, err = pcall(fn, waiter)
+  if not ok and errors.memory(err) then broken = err end
+  return ok, err
+end
+
 local function until_done(waiter)
   while not waiter.done do
+    if broken then error(broken, 0) end                      -- by a wait of the task that ran
     turning = waiter
     turn()
   end
@@ -219,7 +235,7 @@ end
 function block(waiter)
   local outer = turning
   waiter.foreign = host ~= nil and not host.may_block()
-  local ok, err = pcall(until_done, waiter)
+  local ok, err = attempt(until_done, waiter)
   if waiter.foreign then
     if waiter.woken_asleep then rouse(-1) end
   else
@@ -244,12 +260,17 @@ function M.pass()
   end
 end
 
---- For a foreign loop: does all that can be done now, and returns without waiting.
-function M.step()
-  if current then error("tcb.loop.step is for the program's own loop, not for a task", 2) end
+local function work_off()
   if #pollers > 0 then poll(0) end
   local rounds = 0
   while work() and rounds < STEP_ROUNDS_MAX do rounds = rounds + 1 end
+end
+
+--- For a foreign loop: does all that can be done now, and returns without waiting.
+function M.step()
+  if current and not broken then error("tcb.loop.step is for the program's own loop, not for a task", 2) end
+  local ok, err = attempt(work_off)
+  if not ok then error(err, 0) end
 end
 
 --- For a foreign loop: seconds until a step is wanted at the latest; nil when nothing is waited for.
