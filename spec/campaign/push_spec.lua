@@ -59,6 +59,24 @@ describe("campaign", function()
     assert.same({ 50, 0 }, { s:counts() })
   end)
 
+  it("ends with an error of kind memory, and goes on another time", function()
+    local s, failed = service.new(), false
+    local c = make(s, service.records(60), { on_batch = function(b)
+      if b.seq == 3 and not failed then
+        failed = true
+        error("not enough memory", 0)                        -- as Lua raises it
+      end
+    end })
+    local done, err = c:push()
+    assert.same({ nil, "memory", "not enough memory" }, { done, err.kind, err.message })
+    done = assert(c:push())
+    assert.equal(60, done.sent + done.in_doubt)
+    assert.is_true(done.sent >= 30)
+    local sent, twice = s:counts()
+    assert.equal(0, twice)
+    assert.is_true(done.sent <= sent and sent <= 60)
+  end)
+
   it("resends what is in doubt when told to, and counts it once", function()
     local s = service.new{ faults = { [2] = "cut", [4] = "500" } }
     local c = make(s, service.records(40), { in_doubt = "resend" })

@@ -97,33 +97,37 @@ local function interrupted(self, what)
     remedy = ("run the same command again to continue (%s)"):format(self.journal) }
 end
 
---- Opens the journal for writing and checks that it is this campaign's.
-function Campaign:_open(what, create)
-  local j, err = journal.open(self.journal, { create = create, what = what })
-  if not j then return nil, err end
-  if self.source and self.source.keep then self.source:keep(setup.kept_path(self.journal)) end
-  local ok
-  ok, err = setup.check(self, j, create)
-  if ok then return j end
-  j:close()
-  return nil, err
-end
-
---- Runs `fn(j)` with the journal open; it is closed whatever happens.
+--- Runs `fn(j)` with the journal open for writing, once it is known to be this campaign's; it is closed whatever happens.
 function Campaign:_with(what, create, fn)
   self.stop_reason = nil
   local function body()
-    local j, err = self:_open(what, create)
+    local j, err = journal.open(self.journal, { create = create, what = what })
     if not j then return nil, err end
     local function finish(ok, ...)
+      local no_memory = not ok and errors.memory((...))
+      if no_memory then
+        j:abandon(no_memory)
+        if self.running then self.running:stop("memory", no_memory) end
+      end
       self.running = nil
       j:close()
       if not ok then error((...), 0) end
       return ...
     end
-    return finish(pcall(fn, j))
+    return finish(pcall(function()
+      if self.source and self.source.keep then self.source:keep(setup.kept_path(self.journal)) end
+      local ok, why = setup.check(self, j, create)
+      if not ok then return nil, why end
+      return fn(j)
+    end))
   end
-  return interrupt.guard(on_signal(self), task.run, body)
+  local function told(ok, ...)
+    if ok then return ... end
+    local no_memory = errors.memory((...))
+    if not no_memory then error((...), 0) end
+    return nil, errors.copy(no_memory)
+  end
+  return told(pcall(interrupt.guard, on_signal(self), task.run, body))
 end
 
 --- What a push would do: every fault of the input, repeats and overlaps, batches, tokens, the finish, and whether every window is met.

@@ -68,15 +68,16 @@ function Journal:_run(name, ...)
   local changes
   if s then changes, err = s:run(...) end
   if not s or not changes then
-    self:_fail(err)
+    self:abandon(err)
     return nil, err
   end
   return changes
 end
 
-function Journal:_fail(err)
+--- `err` has left something unwritten or half written: drops what is not committed, and writes nothing more.
+function Journal:abandon(err)
   self._failed = self._failed or err
-  self.db:rollback()
+  if self.db:is_open() then self.db:rollback() end
   self._dirty = false
   self._committed:pulse()
 end
@@ -85,13 +86,13 @@ end
 function Journal:_touch()
   if self._failed then return nil, self._failed end
   if self._dirty then return true end
+  task.on_idle(function() self:_idle() end)
   local ok, err = self.db:begin()
   if not ok then
-    self:_fail(err)
+    self:abandon(err)
     return nil, err
   end
   self._dirty = true
-  task.on_idle(function() self:_idle() end)
   return true
 end
 
@@ -111,11 +112,11 @@ end
 function Journal:commit()
   if not self._dirty then return self._failed == nil, self._failed end
   local failed = self.before_commit and self.before_commit()
-  if failed then self:_fail(failed) end
+  if failed then self:abandon(failed) end
   if self._failed then return nil, self._failed end
   self._dirty = false
   local ok, err = self.db:commit()
-  if not ok then self:_fail(err) end
+  if not ok then self:abandon(err) end
   if self._later then task.cancel(self._later) end
   self.commits, self._committed_us = self.commits + 1, core.clock.mono()
   self._committed:pulse()

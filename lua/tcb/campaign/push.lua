@@ -185,9 +185,8 @@ end
 --- The batch has left the wire: its body goes back, the dispatcher may go on.
 function Push:done(item)
   if item.is_done then return end
-  item.is_done = true
+  item.is_done, self.in_flight = true, self.in_flight - 1         -- first: what follows may fail for want of memory
   item:release()
-  self.in_flight = self.in_flight - 1
   self.room:pulse()
 end
 
@@ -206,18 +205,21 @@ function Push:start(item)
   local slot = task.event()
   self.handed_out = self.handed_out + 1
   self.in_flight = self.in_flight + 1
-  local t = task.spawn(function()
-    local ok, err = pcall(self.send, self, item, slot)
-    local me = task.current()
-    if not ok and self.unsent[me] and item.seq and item.state == STATE.intent then    -- cancelled while the disk wrote: it never left
+  local t = task.spawn(self.send, self, item, slot)
+  t.on_done = function()
+    local no_memory = errors.memory(t.err)
+    if no_memory then                                       -- before the next batch: a later row would hide that this one has none
+      self.journal:abandon(no_memory)
+      self:stop("memory", no_memory)
+    elseif t.failed and self.unsent[t] and item.seq and item.state == STATE.intent then    -- cancelled while the disk wrote: it never left
       self.journal:mark(item.seq, STATE.waiting, nil, item.events)
     end
-    self.unsent[me] = nil
+    self.unsent[t] = nil
     self:done(item)
     slot:set()
     self.room:pulse()
-    if not ok and not (errors.is(err) and err.kind == "cancelled") then error(err, 0) end
-  end)
+    return no_memory
+  end
   self.unsent[t] = true
   slot:wait()
 end

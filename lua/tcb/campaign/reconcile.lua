@@ -126,12 +126,17 @@ function Reconcile:start(b)
   while self.in_flight >= IN_FLIGHT and not self.stopped do self.room:wait() end
   if self.stopped then return end
   self.in_flight = self.in_flight + 1
-  task.spawn(function()
-    local ok, err = pcall(self.poll, self, b)
+  local t = task.spawn(self.poll, self, b)
+  t.on_done = function()
+    local no_memory = errors.memory(t.err)
+    if no_memory then
+      self.journal:abandon(no_memory)
+      self:stop("memory", no_memory)
+    end
     self.in_flight = self.in_flight - 1
     self.room:pulse()
-    if not ok then error(err, 0) end
-  end)
+    return no_memory
+  end
 end
 
 function Reconcile:open_batches()
