@@ -25,6 +25,7 @@ struct tcb_engine {
   tcb_ctx *ctx;
   CURLM *multi;
   int epoll, bell;                  /* bell: an eventfd, made when first rung; -1 before */
+  int waits_ms;                     /* this kernel has no epoll_pwait2 */
   int64_t timer_at_us;              /* when libcurl wants a step; -1: never. On the engine's own real clock */
   struct slot { tcb_transfer *t; int free; } *slots;   /* free: a stack of slot numbers, slots[0..free_count) */
   int slot_count, slot_cap, free_count, active;
@@ -216,8 +217,9 @@ static void finish(tcb_engine *e, CURL *easy, CURLcode code) {
 
 static int wait_events(tcb_engine *e, struct epoll_event *events, int64_t timeout_us) {
   struct timespec left = { .tv_sec = (time_t)(timeout_us / 1000000), .tv_nsec = (long)(timeout_us % 1000000) * 1000 };
-  int n = epoll_pwait2(e->epoll, events, EVENTS, timeout_us < 0 ? NULL : &left, NULL);
-  if (n < 0 && errno == ENOSYS) n = epoll_wait(e->epoll, events, EVENTS, timeout_us < 0 ? -1 : (int)((timeout_us + 999) / 1000));
+  int n = e->waits_ms ? -1 : epoll_pwait2(e->epoll, events, EVENTS, timeout_us < 0 ? NULL : &left, NULL);
+  if (n < 0 && !e->waits_ms) e->waits_ms = errno == ENOSYS;
+  if (n < 0 && e->waits_ms) n = epoll_wait(e->epoll, events, EVENTS, timeout_us < 0 ? -1 : (int)((timeout_us + 999) / 1000));
   return n;                         /* -1: a signal; the caller comes again */
 }
 
