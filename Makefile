@@ -34,9 +34,10 @@ LIBS_zlib = $(call package,--libs zlib)
 LIBS_edit = $(call package,--libs libedit)
 
 comma := ,
-# SAN=1 builds beside the plain objects, with AddressSanitizer and UBSan.
-S := $(if $(SAN),-asan)
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# SAN=1 builds beside the plain objects, with AddressSanitizer and UBSan; SAN=thread with ThreadSanitizer.
+S := $(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-asan))
+SANFLAGS := $(if $(SAN),$(if $(filter thread,$(SAN)),-fsanitize=thread,-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined) \
+  -fno-omit-frame-pointer)
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Werror=implicit-function-declaration
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -Isrc -Ibuild/gen -MMD -MP
 SO_FLAGS = -shared -Wl,-z,now -Wl,-z,nodelete -Wl,--gc-sections $(SANFLAGS)
