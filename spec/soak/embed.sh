@@ -1,6 +1,7 @@
 #!/bin/sh
 # spec/soak/embed.sh: the embedding example with an allocator that fails at the n-th call: every n of a 20-record campaign, in the
-# host's loop and blocking, 200 sampled n of require, 50 sampled n under valgrind; and two threads under ThreadSanitizer.
+# host's loop and blocking; one that fails from there on; 200 sampled n of require; 50 sampled n under valgrind. And two threads under
+# ThreadSanitizer.
 set -u
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
@@ -17,16 +18,19 @@ verdict() { # NAME BOUND ARGS
     echo "MISS $name failed $bound"
   fi
 }
-every() { # STYLE WIDTH: every n of the campaign, each in a state of its own
+every() { # STYLE WIDTH STEP: every STEP-th n of the campaign, each in a state of its own
   export EMBED_STYLE="$1"
-  verdict "embed_$1_fails_$2" every_n fail "$folder/$1-$2.d" campaign "$2" 1 1 1000000
+  verdict "embed_$1_fails_$2" "every_n_step_$3" fail "$folder/$1-$2.d" campaign "$2" 1 "$3" 1000000
 }
 make -s SAN=1 archives && make -s SAN=thread archives || exit 1
 export SAN=1
-every loop 2 & one=$!
-every blocking 2 & two=$!
+every loop 2 1 & one=$!
+every blocking 2 1 & two=$!
 wait $one $two
-every loop 1 & one=$!
+every loop 1000000 7 & one=$!
+every blocking 1000000 11 & two=$!
+wait $one $two
+every loop 1 1 & one=$!
 verdict embed_require_fails 200_samples fail "$folder/require" require 2 1 0 200
 wait $one
 export SAN=

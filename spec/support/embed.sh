@@ -12,8 +12,9 @@ shift 2
 mkdir -p "$dir"
 case $dir in /*) ;; *) dir=$(pwd)/$dir ;; esac
 cjson=$(lua5.4 -e 'print(package.searchpath("cjson", package.cpath))')
-run() {                                                  # in a sandbox without limits, with Lua's own paths and tcb's files
-  LUA_PATH="lua/?.lua;lua/?/init.lua" LUA_CPATH="${cjson%cjson.so}?.so" TCB_LOG=${TCB_LOG:-error} CJSON=$cjson \
+files=lua
+run() {                                                  # in a sandbox without limits, with the Lua files of $files and lua-cjson
+  LUA_PATH="$files/?.lua;$files/?/init.lua" LUA_CPATH="${cjson%cjson.so}?.so" TCB_LOG=${TCB_LOG:-error} CJSON=$cjson \
     LSAN_OPTIONS=suppressions=spec/support/lsan.supp:print_suppressions=0 \
     timeout "${LIMIT:-500}" build/tcb sandbox --seed 1 --limit mint=0 --limit push=0 --settle 0 --ledger "$dir/ledger" -- "$@"
 }
@@ -48,6 +49,7 @@ example)
   deliveries "$1"
   make --no-print-directory -s install PREFIX="$dir/root" > /dev/null
   export PKG_CONFIG_PATH="$dir/root/lib/pkgconfig"
+  files=$dir/root/share/lua/5.4
   gcc -Wall -Wextra -Werror -o "$dir/host" examples/embed/host.c $(pkg-config --cflags --libs tcb-curl tcb-sqlite)
   TCB_CLOCK=2026-12-01T06:00:00Z run "$dir/host" examples/embed/campaign.lua "$dir/rows.csv" "$dir/journal.db" ;;
 threads)
