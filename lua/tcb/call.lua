@@ -256,8 +256,12 @@ end
 ---@return table? res { status, headers, body, sent_us, done_us }
 ---@return tcb.Error? err with call and attempts; kind in_doubt when a push or a real-time call may have been processed
 function Caller:request(call, o)
-  o = o or {}
   task.enter()
+  return task.outliving(self.perform, self, call, o or {})
+end
+
+--- The call itself, in a task that its caller may leave.
+function Caller:perform(call, o)
   local endpoint = core.endpoints[call]
   local method, wrong = self:build(call, o)
   if not method then return nil, finish(wrong, call, 0) end

@@ -4,6 +4,7 @@
 -- @module tcb.client
 local core = require "tcb.core"
 local config = require "tcb.config"
+local hosts = require "tcb.hosts"
 local json = require "tcb.json"
 local options = require "tcb.options"
 local pages = require "tcb.pages"
@@ -68,6 +69,7 @@ end
 function M.new(opts)
   local conf, err = config.resolve(opts, 2)
   if not conf then return nil, err end
+  if hosts.name() == "haproxy" then require("tcb.runtime").current() end       -- loads what it needs: a chroot may follow
   local client = { account = conf.account, base_url = conf.base_url, profile = conf.profile, _conf = conf, _wire = wire(conf) }
   return setmetatable(client, Client)
 end

@@ -15,11 +15,12 @@ end
 
 --- nil where `what` may run; in an event loop that it would block: an error object that says so, with the remedy.
 ---@param what string "a campaign"
----@param remedy string
+---@param remedy string|table<string, string> of a table: the host's own
 ---@return tcb.Error?
 function M.refuse(what, remedy)
   local title = TITLES[M.name()]
   if not title then return nil end
+  if type(remedy) == "table" then remedy = remedy[M.name()] end
   return errors.new{ kind = "config", message = ("%s does not run inside %s"):format(what, title), remedy = remedy }
 end
 

@@ -140,8 +140,10 @@ end
 function M.new(options)
   if type(options) ~= "table" then error("tcb.listen: a table of options is expected", 2) end
   check(options)
-  local refused = hosts.refuse("a listener",
-    "run `tcb listen --socket PATH` beside it; nginx hands events over to it with tcb.nginx_inbox")
+  local refused = hosts.refuse("a listener", {
+    nginx = "run `tcb listen --socket PATH` beside it; nginx hands events over to it with tcb.nginx_inbox",
+    haproxy = "run `tcb listen` beside it, as a server of the backend to which HAProxy sends the webhooks",
+  })
   if refused then return nil, refused end
   local given = {}
   for k, v in pairs(options) do given[k] = v end

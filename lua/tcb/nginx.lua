@@ -1,9 +1,7 @@
 --- What an nginx configuration wants of tcb, one line each: a token before the first request, a handler for real-time
 -- personalisation, health and metrics. One client per worker; tokens and pace shared by all workers (lua_shared_dict tcb 1m).
 -- @module tcb.nginx
-local core = require "tcb.core"
-local errors = require "tcb.errors"
-local json = require "tcb.json"
+local handler = require "tcb.handler"
 local tcb = require "tcb"
 
 local M = {}
@@ -11,10 +9,6 @@ local ngx = rawget(_G, "ngx") or error("tcb.nginx: this module lives inside ngin
 
 local options                       -- as given to setup
 local client                        -- this worker's
-
---- HTTP status of our answer for each kind of error.
-local STATUS = { input = 400, rate = 429, timeout = 504, in_doubt = 504, net = 502, server = 502, proto = 502, auth = 502,
-  forbidden = 502, not_found = 502, config = 500, store = 500, memory = 503, cancelled = 503 }
 
 --- Says what the client is made of (see tcb.client; nginx' workers see no environment but what `env` names). Call it in
 --- init_by_lua; nothing is sent. Raises for unknown options.
@@ -57,81 +51,40 @@ local function count(outcome, seconds)
   if seconds then dict:incr("metric:seconds", seconds, 0) end
 end
 
-local function answer(status, body)
-  ngx.status = status
-  ngx.header.content_type = "application/json"
-  local text = json.encode(body)
-  ngx.header.content_length = #text
-  ngx.print(text)
+local function answer(reply)
+  ngx.status = reply.status
+  for name, value in pairs(reply.headers) do ngx.header[name] = value end
+  ngx.print(reply.body)
 end
 
-local function refuse(err)
-  local status = STATUS[err.kind] or 500
-  if err.retry_after_s then ngx.header.retry_after = ("%d"):format(math.max(1, math.ceil(err.retry_after_s))) end
-  count(err.kind)
-  return answer(status, {
-    error = { kind = err.kind, message = core.log.redact(tostring(err)), field = err.field, retry_after_s = err.retry_after_s },
-  })
-end
-
-local function body_of_request(max_bytes)
+--- The request's body, false when nginx has written it to a file: then it is too large in any case.
+local function body_of_request()
   ngx.req.read_body()
-  local text = ngx.req.get_body_data()
-  if not text then
-    if ngx.req.get_body_file() then return errors.fail("input", "the body is larger than client_body_buffer_size") end
-    return errors.fail("input", "a JSON object is expected as the body")
-  end
-  if #text > max_bytes then return errors.fail("input", ("the body is larger than %d bytes"):format(max_bytes)) end
-  local value, err = json.decode(text)
-  if type(value) ~= "table" or value[1] ~= nil then
-    return errors.fail("input", err and err.message or "a JSON object is expected as the body")
-  end
-  return value
+  return ngx.req.get_body_data() or (ngx.req.get_body_file() == nil and "")
 end
 
 --- For content_by_lua: takes one record as JSON by POST, personalises, answers JSON: 200 {"status":"success"}; 400 with the field
 --- at fault; 429 with Retry-After when the account is at its limits; 502, 504 for the service's and the network's failures.
----@param handler_options? { max_bytes: integer?, deadline_s: number?, defaults: table? } defaults: fields that a record may lack
+---@param handler_options? { max_bytes: integer?, defaults: table? } max_bytes: default 65536; defaults: fields that a record may lack
 function M.personalise(handler_options)
-  local o = handler_options or {}
   local from = ngx.now()
-  if ngx.req.get_method() ~= "POST" then
-    ngx.header.allow = "POST"
-    return answer(405, { error = { kind = "input", message = "use POST" } })
-  end
-  local record, err = body_of_request(o.max_bytes or 65536)
-  if not record then return refuse(err) end
-  for name, value in pairs(o.defaults or {}) do
-    if record[name] == nil then record[name] = value end
-  end
-  local c, ok
+  local c, reply, err
   c, err = M.client()
-  if not c then return refuse(err) end
-  local good, first, second = pcall(c.personalise, c, record)
-  if not good then                                                 -- a wrong type in the record is the sender's mistake here
-    if errors.is(first) then return refuse(first) end
-    return refuse(errors.new{ kind = "input", message = tostring(first):gsub("^[^:]*:%d+: ", "") })
+  if c then
+    reply = handler.personalise(c, { method = ngx.req.get_method(), body = body_of_request() }, handler_options)
+  else
+    reply = handler.refusal(err)
   end
-  ok, err = first, second
-  if not ok then return refuse(err) end
   ngx.update_time()
-  count("success", ngx.now() - from)
-  return answer(200, { status = "success" })
+  if reply.status ~= 405 then count(reply.outcome, reply.outcome == "success" and ngx.now() - from or nil) end
+  answer(reply)
 end
 
 --- For content_by_lua: 200 {"status":"ok"} when this worker has a client and the account a usable token or a mint left, else 503.
 --- Asks nobody outside.
 function M.health()
   local c, err = M.client()
-  local status
-  if c then status, err = c:limits() end
-  if not status then return answer(503, { status = "down", reason = core.log.redact(tostring(err)) }) end
-  local usable = 0
-  for _, token in ipairs(status.tokens) do
-    if token.usable then usable = usable + 1 end
-  end
-  local is_up = usable > 0 or status.mints_left == nil or status.mints_left > 0
-  return answer(is_up and 200 or 503, { status = is_up and "ok" or "down", tokens = usable, mints_left = status.mints_left })
+  answer(c and handler.health(c) or handler.refusal(err, 503))
 end
 
 local OUTCOMES = { "success", "input", "rate", "timeout", "in_doubt", "net", "server", "proto", "auth", "forbidden", "not_found",

@@ -85,6 +85,7 @@ local function new_task(group, fn, ...)
   group.live[task] = true
   loop.make_ready(task)
   group.pending = group.pending + 1
+  if loop.outlives and group == root then loop.outlives() end
   return task
 end
 
@@ -113,6 +114,13 @@ end
 --- Runs `fn(...)` so that it comes to its end even when the caller vanishes (nginx drops a request's threads); elsewhere a plain call.
 M.detached = loop.detached or function(fn, ...) return fn(...) end
 M.detaches = loop.detached ~= nil
+
+--- Runs `fn(...)` as a task of its own, and waits for it, where the host may drop the caller in the middle of a wait but tasks live
+--- on (HAProxy); elsewhere a plain call.
+function M.outliving(fn, ...)
+  if not loop.outlives or loop.current() then return fn(...) end
+  return new_task(root, fn, ...):wait()
+end
 
 --- Starts `fn(...)` as a task and returns it at once. Inside `run` the task belongs to that run, which waits for it and raises its
 --- error unless somebody waited for the task. Outside, it runs whenever something blocks, and its error goes to the log.

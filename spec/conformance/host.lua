@@ -31,14 +31,14 @@ function hosts.nginx(sandbox)
 end
 
 function hosts.haproxy(sandbox)
-  local server = require "support.haproxy".start([[
+  local server = assert(require "support.haproxy".start{ front = "http-request use-service lua.conformance", script = [[
     core.register_service("conformance", "http", function(applet)
       local out = require("conformance.run").all(require("cjson").decode(applet:receive()))
       applet:set_status(200)
       applet:add_header("content-length", tostring(#out))
       applet:start_response()
       applet:send(out)
-    end)]], "http-request use-service lua.conformance")
+    end)]] })
   local out = post(server.url, sandbox.json)
   server.stop()
   return out

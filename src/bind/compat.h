@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
 #if LUA_VERSION_NUM == 504
 #define l_newuserdata(L, bytes) lua_newuserdatauv((L), (bytes), 1)
@@ -50,6 +51,19 @@ static inline void l_getparent(lua_State *L, int child) {       /* pushes it; ni
 
 static inline int l_absindex(lua_State *L, int i) {
   return i > 0 || i <= LUA_REGISTRYINDEX ? i : lua_gettop(L) + i + 1;
+}
+
+/* Does this coroutine carry a mark of its own? HAProxy marks those that it resumes itself; others have the main thread's mark. */
+static inline int l_is_marked(lua_State *L) {
+#if LUA_VERSION_NUM >= 503
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return memcmp(lua_getextraspace(L), lua_getextraspace(main), LUA_EXTRASPACE) != 0;
+#else
+  (void)L;
+  return 0;
+#endif
 }
 
 #endif

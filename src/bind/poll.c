@@ -30,7 +30,14 @@ static int poll_wait(lua_State *L) {                     /* ({fd, ...}, timeout_
   return 2;
 }
 
+static int poll_is_marked(lua_State *L) {                /* () -> is the running coroutine one that HAProxy itself resumes? */
+  lua_pushboolean(L, l_is_marked(L));
+  return 1;
+}
+
 void l_poll_register(lua_State *L) {                     /* module table on top, left on top */
   lua_pushcfunction(L, poll_wait);
   lua_setfield(L, -2, "poll");
+  lua_pushcfunction(L, poll_is_marked);
+  lua_setfield(L, -2, "is_marked");
 }

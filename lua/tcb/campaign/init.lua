@@ -70,8 +70,7 @@ Campaign.__name = "tcb.campaign"
 ---@return tcb.Campaign? campaign
 ---@return tcb.Error? err kind config: inside the event loop of nginx or HAProxy
 function M.new(opts)
-  local refused = hosts.refuse("a campaign",
-    "run it with `tcb push` or a Lua script beside it: they share the account through the state file")
+  local refused = hosts.refuse("a campaign", "run it with `tcb push` or a Lua script beside it, with tokens of its own")
   if refused then return nil, refused end
   local o = options.campaign(opts, 2)
   if type(o.source) == "string" then o.source = require("tcb.source.csv").new(o.source) end

@@ -1,5 +1,8 @@
 --- The runtime inside HAProxy: libcurl's engine, stepped while HAProxy's own coroutines wait (tcb.task.haproxy).
+-- Loads all that a client may need: it is made while HAProxy reads its configuration, and afterwards HAProxy may live in a chroot.
 -- @module tcb.runtime.haproxy
+for _, name in ipairs{ "call", "batch", "job", "v1", "objects", "store.memory" } do require("tcb." .. name) end
+pcall(require, "tcb.curl")                               -- without it, the first call says what to install
 local curl = require "tcb.runtime.curl"
 
 local M = {}

@@ -172,7 +172,7 @@ local function pass_time()
       if #pollers > 0 then poll(0) end
       local mine = turning
       if tail < head and not mine.done then
-        host.sleep(math.min(left, M.timeout() or left))
+        host.sleep(math.min(left, M.timeout() or left), mine)
         turning = mine                                       -- other coroutines of the host have turned the loop meanwhile
       end
     else
@@ -296,7 +296,7 @@ function M.add_poller(poller)
 end
 
 --- For hosts with an event loop in which many coroutines of theirs wait here at the same time: `may_block()` tells whether nothing
---- else runs yet; `sleep(seconds)` lets the host go on, for that long at most, and may return early.
+--- else runs yet; `sleep(seconds, waiter)` lets the host go on, for that long at most, and may return early.
 function M.use_host(functions) host = functions end
 
 function M.remove_poller(poller)
