@@ -86,7 +86,13 @@ raise. Iterators raise the error object.
 
 ## Functions
 ]] }
+  out[#out + 1] = "#### `tcb.now()`\n\nThe instant, epoch ms, of the one clock: real, shifted or virtual. `tcb.version` is a text.\n"
   for _, f in ipairs(docs.index().functions) do markdown_function(out, f) end
+  out[#out + 1] = "## Modules\n"
+  for _, module in ipairs(docs.index().modules) do
+    out[#out + 1] = ("### require \"%s\"\n\n%s\n"):format(module.name, prose(module.text))
+    for _, f in ipairs(module.functions) do markdown_function(out, f) end
+  end
   out[#out + 1] = "## Objects\n"
   for _, class in ipairs(docs.index().classes) do
     out[#out + 1] = "### " .. class.name .. "\n\n" .. prose(class.text) .. "\n"
@@ -96,14 +102,15 @@ raise. Iterators raise the error object.
   end
   local shapes = {}
   for name, class in pairs(docs.index().by_class) do
-    if #class.methods == 0 and #class.fields > 0 and name ~= "tcb.Error" and (name:match "Options$" or name == "tcb.Record" or name == "tcb.Row") then
+    if #class.methods == 0 and #class.fields > 0 and name ~= "tcb.Error" and (name:match "Options$" or name == "tcb.Record" or name == "tcb.Row"
+      or name == "tcb.Reply" or name == "tcb.InboxFilter") then
       shapes[#shapes + 1] = class
     end
   end
   table.sort(shapes, function(a, b) return a.name < b.name end)
   out[#out + 1] = "## Tables\n"
   for _, class in ipairs(shapes) do
-    out[#out + 1] = "### " .. class.name .. "\n"
+    out[#out + 1] = "### " .. class.name .. (class.parent and "\n\nAll of " .. class.parent .. ", and:" or "") .. "\n"
     for _, field in ipairs(class.fields) do out[#out + 1] = ("- `%s` `%s` %s"):format(field.name, field.type, field.text) end
     out[#out + 1] = ""
   end

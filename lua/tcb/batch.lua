@@ -111,7 +111,7 @@ local function is_settled(self, list, before)
 end
 
 --- Polls, ever more slowly, until each record is `success` or `error`. Blocks (other tasks go on).
----@param opts? { timeout_s: number } default 900 s
+---@param opts? { timeout_s: number? } default 900 s
 ---@return tcb.Row[]? rows
 ---@return tcb.Error? err kind timeout when some are still pending or were never reported
 ---@return tcb.Row[]? so_far with an error of kind timeout: the rows of the last answer

@@ -81,14 +81,14 @@ local ID = "string"
 --- The account's labels. Only those with `label_type` "dynamic" can be used for personalisation.
 -- `GET /clients/{client}/labels`; fields as in the API reference: id, name, logo_url, category, sub_category, created_by_email,
 -- created_at (epoch ms), label_type.
----@param opts? { page: integer, limit: integer } page: where to begin, default 1; limit: labels a request, default 1000
+---@param opts? { page: integer?, limit: integer? } page: where to begin, default 1; limit: labels a request, default 1000
 ---@return tcb.Pages labels callable in `for`; :all() :first() :find(fn) :page(n)
 function Client:labels(opts)
   return pages.new(self._wire, "labels", options.check("client:labels", opts, { page = "integer", limit = "integer" }, 2))
 end
 
 --- The account's feature sets. `GET .../number_management/feature_sets`; fields as in the API reference, instants as epoch ms.
----@param opts? { department_id: string, operation_id: string, process_id: string, limit: integer, page: integer }
+---@param opts? { department_id: string?, operation_id: string?, process_id: string?, limit: integer?, page: integer? }
 ---@return tcb.Pages feature_sets callable in `for`; :all() :first() :find(fn) :page(n)
 function Client:feature_sets(opts)
   return pages.new(self._wire, "feature_sets", options.check("client:feature_sets", opts,
@@ -97,7 +97,7 @@ end
 
 --- The account's numbers and their states: `status` is listed, pending (being listed) or delisting; a delisted number is absent.
 -- `GET .../number_management/numbers`; fields as in the API reference, instants as epoch ms.
----@param opts? { department_id: string, operation_id: string, process_id: string, feature_set_id: string, limit: integer, page: integer }
+---@param opts? { department_id: string?, operation_id: string?, process_id: string?, feature_set_id: string?, limit: integer?, page: integer? }
 ---@return tcb.Pages numbers callable in `for`; :all() :first() :find(fn) :page(n)
 function Client:numbers(opts)
   return pages.new(self._wire, "numbers", options.check("client:numbers", opts,

@@ -35,12 +35,29 @@ CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 ]]
 
+---@class tcb.InboxOptions
+---@field create boolean? default true
+---@field readonly boolean?
+---@field keep_days number? how long ended events stay, at least 14; default 90
+
+---@class tcb.InboxFilter
+---@field state "waiting"|"done"|"dead"|nil
+---@field type string?
+---@field number string? digits
+---@field number_ends string?
+---@field id string?
+---@field since integer? received then or later, epoch ms
+---@field before integer?
+---@field after_seq integer?
+---@field limit integer?
+---@field newest boolean? the last ones first; for entries alone
+
 ---@class tcb.Inbox
 local Inbox = {}
 Inbox.__index = Inbox
 Inbox.__name = "tcb.inbox"
 
-local OPTIONS = { create = true, readonly = true, synchronous = true, keep_days = true }
+local OPTIONS = { create = true, readonly = true, keep_days = true }
 
 local function prepare(db)
   local found = db:prepare "PRAGMA user_version":row()
@@ -68,7 +85,7 @@ end
 
 --- Opens an inbox, creating it (mode 0600) unless `create = false`. Blocks for the disk.
 ---@param path? string default: M.default_path()
----@param options? { create: boolean, readonly: boolean, keep_days: number } keep_days = 90: how long ended events stay, at least 14
+---@param options? tcb.InboxOptions
 ---@return tcb.Inbox? inbox nil, err of kind store
 ---@return tcb.Error? err
 function M.open(path, options)
@@ -82,7 +99,7 @@ function M.open(path, options)
     error("tcb.inbox: keep_days is a number of days, at least " .. M.REMEMBER_DAYS, 2)
   end
   local db, err = require "tcb.sqlite".open(path, { create = options.create ~= false and not options.readonly,
-    parents = not options.readonly, readonly = options.readonly, synchronous = options.synchronous or "full", version = VERSION })
+    parents = not options.readonly, readonly = options.readonly, synchronous = "full", version = VERSION })
   if not db then return nil, err end
   local ok
   ok, err = prepare(db)
@@ -93,7 +110,7 @@ function M.open(path, options)
   return setmetatable({ path = path, keep_ms = keep_days * DAY_MS, db = db, statements = {} }, Inbox)
 end
 
---- A statement, prepared once.
+--- Used by listeners: a statement, prepared once.
 function Inbox:statement(sql)
   local s = self.statements[sql]
   if not s then
@@ -105,7 +122,7 @@ function Inbox:statement(sql)
   return s
 end
 
---- Runs `fn` in one transaction: true, or nil, err with nothing kept. `fn` returns nil, err to undo.
+--- Used by listeners: runs `fn` in one transaction: true, or nil, err with nothing kept. `fn` returns nil, err to undo.
 function Inbox:transaction(fn)
   local ok, err = self.db:begin()
   if not ok then return nil, err end
@@ -167,6 +184,8 @@ end
 
 --- One entry { seq, id, type, number, created_at, received_at, state, attempts, due_at, ended_at, error, body } by its event_id, or by
 --- its seq; nil when there is none.
+---@param id string|integer
+---@return table? entry
 function Inbox:get(id)
   local row, err = self:statement("SELECT " .. COLUMNS .. " FROM event WHERE id = ?"):row(tostring(id))
   if not row and not err and tostring(id):match "^%d+$" then
@@ -205,8 +224,8 @@ end
 
 local unpack = table.unpack or unpack                                -- luacheck: ignore
 
---- Iterates over entries in order of arrival. Filter: state, type, number (digits), number_ends, id, since and before (ms), after_seq, limit,
---- newest (true: the last ones first). Raises what the disk causes. Pages of 500: writers are not held up.
+--- Iterates over entries in order of arrival. Raises what the disk causes. Pages of 500: writers are not held up.
+---@param filter? tcb.InboxFilter
 ---@return fun(): table?
 function Inbox:entries(filter)
   filter = filter or {}
@@ -231,7 +250,10 @@ function Inbox:entries(filter)
   end
 end
 
---- The events of one number between two instants, oldest first: for the life of a campaign's record. `number` is digits.
+--- The events of one number between two instants, oldest first: for the life of a campaign's record.
+---@param number string digits
+---@param since integer epoch ms
+---@param before integer epoch ms
 ---@return tcb.WebhookEvent[]? list nil, err when the inbox cannot be read
 ---@return tcb.Error? err
 function Inbox:of_number(number, since, before)
@@ -246,7 +268,8 @@ function Inbox:of_number(number, since, before)
   return list
 end
 
---- Makes entries wait for their handlers again, from the first attempt on. Filter as for entries; at least one.
+--- Makes entries wait for their handlers again, from the first attempt on.
+---@param filter tcb.InboxFilter at least one field
 ---@return integer? count nil, err
 ---@return tcb.Error? err
 function Inbox:replay(filter)

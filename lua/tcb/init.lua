@@ -3,6 +3,22 @@
 -- @module tcb
 local core = require "tcb.core"
 
+---@class tcb
+---@field version string
+---@field now fun(): integer epoch ms, of the one clock: real, shifted or virtual
+---@field client fun(opts?: tcb.ClientOptions): tcb.Client?, tcb.Error?
+---@field campaign fun(opts: tcb.CampaignOptions): tcb.Campaign?, tcb.Error?
+---@field csv fun(path: string, opts?: tcb.FileOptions): tcb.Source
+---@field ndjson fun(path: string, opts?: tcb.FileOptions): tcb.Source
+---@field records fun(from: table[]|(fun(): table?)): tcb.Source
+---@field sandbox fun(given?: tcb.SandboxOptions): tcb.Sandbox?, tcb.Error?
+---@field schedule fun(options: tcb.ScheduleOptions): tcb.Schedule?, tcb.Error?
+---@field listen fun(options: tcb.ListenOptions): tcb.Listener?, tcb.Error?
+---@field inbox fun(path?: string, options?: tcb.InboxOptions): tcb.Inbox?, tcb.Error?
+---@field run fun(fn: function, ...): ...
+---@field spawn fun(fn: function, ...): tcb.Task
+---@field all fun(list: (fun(): any)[]): table?, any
+---@field sleep fun(seconds: number)
 local M = { version = core.version, now = core.clock.now }
 
 --- Where each public name lives: name = { module, field }.

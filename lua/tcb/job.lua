@@ -204,7 +204,7 @@ end
 
 --- Waits until each number is settled, polling number details ever more slowly. Blocks (other tasks go on).
 -- A number that was accepted and is never seen again by the end counts as `ignored`.
----@param opts? { timeout_s: number } default 900 s
+---@param opts? { timeout_s: number? } default 900 s
 ---@return { listed: string[], delisted: string[], ignored: string[], failed: string[] }? result numbers as digits; job.reasons
 --- says why some failed
 ---@return tcb.Error? err kind timeout when numbers are still being worked on

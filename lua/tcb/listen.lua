@@ -179,7 +179,9 @@ function M.new(options)
   return self
 end
 
---- Blocks the calling task until `stop` (or the acknowledging thread fails): true | nil, err. Running handlers end first.
+--- Blocks the calling task until `stop` (or the acknowledging thread fails). Running handlers end first.
+---@return true? ok
+---@return tcb.Error? err
 function Listener:run()
   self.stopped:wait()
   if self.running then self.running:wait() end

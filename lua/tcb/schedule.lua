@@ -128,11 +128,16 @@ local function windows_of(day, options)
   return split
 end
 
---- Makes a schedule. Shapes: `from`, `to` local dates, both included ("2026-11-02"); `daily` { "10:00", "19:00" } or a list of such
---- pairs, an end at or before its start lies on the next day; `zone` an IANA name or an offset ("Asia/Kolkata", "+05:30"); `quiet`
---- a list of weekdays ("sunday"), dates and pairs of times without calls; `lead_s` seconds, default 86400: how long before its
---- start a window's records may be sent at the earliest. A wrong shape raises; an unknown zone is nil, err (config).
----@param options { from: string, to: string, daily: table, zone: string, quiet: table?, lead_s: number? }
+---@class tcb.ScheduleOptions
+---@field from string local date, "2026-11-02"
+---@field to string local date, included
+---@field daily table { "10:00", "19:00" }, or a list of such pairs; an end at or before its start lies on the next day
+---@field zone string an IANA name or an offset: "Asia/Kolkata", "+05:30"
+---@field quiet table? weekdays ("sunday"), dates and pairs of times without calls
+---@field lead_s number? how long before its start a window's records may be sent at the earliest; default 86400
+
+--- Makes a schedule. A wrong shape raises; an unknown zone is nil, err (config).
+---@param options tcb.ScheduleOptions
 ---@return tcb.Schedule? schedule
 ---@return tcb.Error? err
 function M.new(options)

@@ -99,6 +99,7 @@ local function join(task)
 end
 
 --- Waits until the task has ended; returns its results or raises its error. Blocks the calling task only.
+---@return any ... its results
 function Task:wait()
   if self == loop.current() then error("tcb: a task cannot wait for itself", 2) end
   self.observed = true
@@ -124,6 +125,8 @@ end
 
 --- Starts `fn(...)` as a task and returns it at once. Inside `run` the task belongs to that run, which waits for it and raises its
 --- error unless somebody waited for the task. Outside, it runs whenever something blocks, and its error goes to the log.
+---@param fn function
+---@param ... any its arguments
 ---@return tcb.Task
 function M.spawn(fn, ...)
   check_function(fn, "spawn")
@@ -170,6 +173,9 @@ end
 
 --- Runs `fn(...)` and all that it spawns to the end; returns fn's results, or raises its error after cancelling what it spawned.
 --- Inside a task: calls fn directly.
+---@param fn function
+---@param ... any its arguments
+---@return any ... its results
 function M.run(fn, ...)
   check_function(fn, "run")
   M.enter()
@@ -189,6 +195,9 @@ end
 
 --- Runs the functions of `list` at the same time and waits for all. Returns the list of their first results in order (with `n`).
 --- The first that raises, or returns nil and an error object, cancels the others and is returned as nil, err.
+---@param list (fun(): any)[]
+---@return table? results
+---@return any err an error object, or what was raised
 function M.all(list)
   if type(list) ~= "table" then error("tcb.all: a list of functions is expected, got " .. type(list), 2) end
   for i = 1, #list do check_function(list[i], "all") end
@@ -225,6 +234,7 @@ function M.all(list)
 end
 
 --- Waits for `seconds` (a fraction is fine). 0 lets the other tasks run once.
+---@param seconds number
 function M.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0) then error("tcb.sleep: a number of seconds is expected", 2) end
   local me = loop.current()

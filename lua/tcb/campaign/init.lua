@@ -23,7 +23,26 @@ local Campaign = {}
 Campaign.__index = Campaign
 Campaign.__name = "tcb.campaign"
 
----@class tcb.CampaignOptions
+---@class tcb.RunOptions
+---@field in_doubt "hold"|"resend"|nil what becomes of batches whose fate is not known; default hold
+---@field retry_failed integer? send "Failed to push" again so often; default 0
+---@field wait boolean? push waits for settlement
+---@field patience_s number? give up when no request has succeeded for so long; default 900
+---@field give_up_s number? after ends_at a record that was never reported is in doubt; default 3600
+---@field timeout_s number? reconcile ends after so long
+---@field max_records integer? send at most so many in this run
+---@field canary integer? so many records go first and must settle before the rest goes
+---@field stop_over number? per cent of the canary that may fail; default 5
+---@field on_batch function? hook on_batch{ seq, batch_id, records } when a batch was accepted
+---@field on_outcome function? hook on_outcome{ seq, position, batch_id, outcome, reason, record_id } when a record is settled
+---@field on_progress function? hook on_progress(p) each progress_s: records, rate, tokens, outcomes so far
+---@field progress_s number? seconds between calls of on_progress; default 1
+---@field keep_input boolean? keep a copy of the input beside the journal
+---@field dry_run boolean? push reads, checks and encodes everything, sends and writes nothing
+---@field yes boolean? do not ask before a large push (the host's)
+---@field on_note fun(text: string)? what the user should know, such as a changed order; default: the log
+
+---@class tcb.CampaignOptions: tcb.RunOptions
 ---@field client tcb.Client? needed by push and reconcile
 ---@field source table|string? tcb.csv(...), tcb.ndjson(...), tcb.records(...) or a CSV file's path
 ---@field journal string? path; default the source's path with `.tcb.db`
@@ -42,28 +61,11 @@ Campaign.__name = "tcb.campaign"
 ---@field lead_s number? how long before its window a record may be sent at the earliest
 ---@field starts_at integer? of rows without one, epoch ms
 ---@field ends_at integer?
----@field exclude string|table|nil do-not-call list: a file with a number a line, or a list
+---@field exclude string? do-not-call list: a file with a number a line
 ---@field schedule tcb.Schedule? one record per row and window
 ---@field each function? hook each(r) on every row's record: nil or true keeps it (fields set on r count),
 --- false drops it, a table or a list of tables replaces it; an error stops the push
----@field in_doubt "hold"|"resend"|nil what becomes of batches whose fate is not known; default hold
----@field retry_failed integer? send "Failed to push" again so often; default 0
----@field wait boolean? push waits for settlement
----@field patience_s number? give up when no request has succeeded for so long; default 900
----@field give_up_s number? after ends_at a record that was never reported is in doubt; default 3600
----@field timeout_s number? reconcile ends after so long
----@field max_records integer? send at most so many in this run
----@field canary integer? so many records go first and must settle before the rest goes
----@field stop_over number? per cent of the canary that may fail; default 5
----@field on_batch function? hook on_batch{ seq, batch_id, records } when a batch was accepted
----@field on_outcome function? hook on_outcome{ seq, position, batch_id, outcome, reason, record_id } when a record is settled
----@field on_progress function? hook on_progress(p) each progress_s: records, rate, tokens, outcomes so far
----@field progress_s number? seconds between calls of on_progress; default 1
----@field keep_input boolean? keep a copy of the input beside the journal
 ---@field label_optional boolean? let rows without a label go; the service may refuse them
----@field dry_run boolean? push reads, checks and encodes everything, sends and writes nothing
----@field yes boolean? do not ask before a large push (the host's)
----@field on_note fun(text: string)? what the user should know, such as a changed order; default: the log
 
 --- Makes a campaign. Touches neither disk nor network. Raises on unknown options and wrong types.
 ---@param opts tcb.CampaignOptions
@@ -80,6 +82,7 @@ function M.new(opts)
 end
 
 --- Asks a push or reconcile that runs to end: no new request starts, those under way get their answer.
+---@param reason? string for messages and the journal
 function Campaign:stop(reason)
   self.stop_reason = reason or "stopped"
   if self.running then self.running:stop(self.stop_reason) end
@@ -136,12 +139,13 @@ end
 ---@return tcb.Error? err
 function Campaign:plan(o)
   if not self.source then error("campaign:plan: the campaign was made without a source", 2) end
-  return require("tcb.campaign.plan").run(self, o or {})
+  o = options.check("campaign:plan", o, { { on_fault = "function", limits = "any", tokens = "integer" } }, 2)
+  return require("tcb.campaign.plan").run(self, o)
 end
 
 --- Sends what can be sent now, in as many requests at once as the account's quota grants. Continues where an earlier run ended.
 -- Blocks until all is sent, or what is left has to wait for a later run.
----@param run? table options of the run, over those of the campaign
+---@param run? tcb.RunOptions over those of the campaign
 ---@return tcb.Summary? summary
 ---@return tcb.Error? err the journal is complete all the same
 function Campaign:push(run)
@@ -152,7 +156,7 @@ function Campaign:push(run)
 end
 
 --- Asks for the status of what was sent until all is settled, or `timeout_s` have passed. The input is not needed.
----@param run? table
+---@param run? tcb.RunOptions
 ---@return tcb.Summary? summary
 ---@return tcb.Error? err
 function Campaign:reconcile(run)
@@ -204,6 +208,8 @@ end
 ---@return true? ok
 ---@return tcb.Error? err
 function Campaign:export(o)
+  o = options.check("campaign:export", o,
+    { { format = "string", write = "function", path = "string", events = "boolean", inbox = "string" } }, 2)
   return reading(self, function(j, shape)
     local export = require "tcb.campaign.export"
     if o.format == "sqlite" then return export.sqlite(self, j, shape, o.path) end
@@ -218,6 +224,7 @@ end
 ---@return table[]? records
 ---@return tcb.Error? err
 function Campaign:why(o)
+  o = options.check("campaign:why", o, { { number = "string", line = "integer", inbox = "string" } }, 2)
   return reading(self, function(j, shape) return require("tcb.campaign.why").find(self, j, shape, o) end)
 end
 

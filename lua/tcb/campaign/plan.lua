@@ -24,6 +24,7 @@ local M = {}
 ---@field start_by integer? when met is false: the latest start that would meet them all
 ---@field misses_at integer? the window that is missed by most
 ---@field order "input"|"starts_at" in which the records would be sent
+---@field excluded integer records that the do-not-call list leaves out
 
 local function limits_of(c, o)
   local conf = c.client and c.client._conf

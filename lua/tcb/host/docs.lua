@@ -8,6 +8,9 @@ local M = {}
 M.CLASSES = { "tcb.Client", "tcb.Pages", "tcb.Batch", "tcb.Job", "tcb.Campaign", "tcb.Source", "tcb.Schedule", "tcb.Task", "tcb.Sandbox",
   "tcb.Listener", "tcb.Inbox", "tcb.ClientV1", "tcb.Error" }
 
+--- Modules that users require themselves, beside tcb.
+M.MODULES = { "tcb.loop", "tcb.handler", "tcb.nginx", "tcb.nginx_inbox" }
+
 --- A module's text: the checkout's when TCB_LUADIR names one, else the one inside the binary.
 function M.source(module)
   local path = os.getenv "TCB_LUADIR" and package.searchpath(module, package.path)
@@ -20,28 +23,34 @@ function M.source(module)
   return native.source(module)
 end
 
---- Splits a comment block into { text, params = { { name, type, text } }, returns = { text }, fields = ..., class }.
+--- Splits a comment block into { text, params = { { name, type, text } }, returns = { text }, fields = ..., class, parent }. A line
+--- without a tag behind one with a tag goes on with that.
 local function read_block(lines)
   local block, text = { params = {}, returns = {}, fields = {} }, {}
+  local goes_on
   for _, line in ipairs(lines) do
     local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
     if tag == "param" or tag == "field" then
       local name, kind, about = rest:match "^(%S+)%s+(%b{}%S*)%s*(.*)$"
+      if not name then name, kind, about = rest:match "^(%S+)%s+(fun%b():%s*%S+)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(fun%b()%S*)%s*(.*)$" end
+      if not name then name, kind, about = rest:match "^(%S+)%s+(%b()%S*)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(table%b<>%S*)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(\"[^%s]*)%s*(.*)$" end
       if not name then name, kind, about = rest:match "^(%S+)%s+(%S+)%s*(.*)$" end
-      table.insert(tag == "param" and block.params or block.fields, { name = name or rest, type = kind or "", text = about or "" })
+      local entry = { name = name or rest, type = kind or "", text = about or "" }
+      table.insert(tag == "param" and block.params or block.fields, entry)
+      goes_on = function(more) entry.text = entry.text .. " " .. more end
     elseif tag == "return" then
-      block.returns[#block.returns + 1] = rest
+      local returns = block.returns
+      returns[#returns + 1] = rest
+      goes_on = function(more) returns[#returns] = returns[#returns] .. " " .. more end
     elseif tag == "class" then
-      block.class = rest:match "^([%w_.]+)"
+      block.class, block.parent = rest:match "^([%w_.]+)", rest:match "^[%w_.]+:%s*(tcb[%w_.]+)"
     elseif not tag then
       local plain = line:match "^%-%-%-? ?(.*)$"
-      local goes_on = #lines > 1 and text[#text] == nil and (block.params[1] or block.fields[1])
       if goes_on then
-        local list = block.fields[1] and block.fields or block.params
-        list[#list].text = list[#list].text .. " " .. plain:gsub("^%s+", "")
+        goes_on((plain:gsub("^%s+", "")))
       elseif not plain:match "^@module" then
         text[#text + 1] = plain
       end
@@ -95,7 +104,7 @@ end
 --- All of it, read once: { functions = { tcb.x ... }, classes = { { name, var, block, methods } ... } }.
 function M.index()
   if index then return index end
-  index = { functions = {}, classes = {}, by_class = {} }
+  index = { functions = {}, classes = {}, by_class = {}, modules = {} }
   local modules = {}
   local function parsed(name)
     if modules[name] == nil then
@@ -139,9 +148,30 @@ function M.index()
   for _, module in pairs(modules) do
     for class, block in pairs(module and module.classes or {}) do
       index.by_class[class] = index.by_class[class] or { name = class, fields = block.fields, text = block.text, methods = {} }
+      index.by_class[class].parent = block.parent
     end
   end
+  for _, name in ipairs(M.MODULES) do
+    local module = { name = name, text = modules[name].text, functions = {} }
+    for _, f in ipairs(modules[name].functions) do
+      if f.owner == "M" then
+        f.shown = name .. "." .. f.name
+        table.insert(module.functions, f)
+      end
+    end
+    index.modules[#index.modules + 1] = module
+  end
   return index
+end
+
+--- Fields of a class, of those that it extends too.
+function M.fields(class)
+  local entry, list = M.index().by_class[class], {}
+  while entry do
+    for _, field in ipairs(entry.fields) do list[#list + 1] = field end
+    entry = entry.parent and M.index().by_class[entry.parent]
+  end
+  return list
 end
 
 --- Methods of a class that are the library's own affair: their comment begins with "Used by" or "Called by".
@@ -218,6 +248,11 @@ function M.find(word)
   for _, f in ipairs(all.functions) do
     if f.shown == wanted or f.shown == "tcb." .. wanted then found[#found + 1] = f end
   end
+  for _, module in ipairs(all.modules) do
+    for _, f in ipairs(module.functions) do
+      if f.shown == wanted or f.shown == "tcb." .. wanted then found[#found + 1] = f end
+    end
+  end
   local class
   for _, c in ipairs(all.classes) do
     if c.name == wanted or c.object == wanted:lower() then class = c end
@@ -238,8 +273,7 @@ function M.fields_for(fn)
       for name in inline:gmatch "([%w_]+):" do names[#names + 1] = name end
     end
     for class in kind:gmatch "tcb%.%w+" do
-      local entry = M.index().by_class[class]
-      for _, field in ipairs(entry and entry.fields or {}) do names[#names + 1] = (field.name:gsub("%?$", "")) end
+      for _, field in ipairs(M.fields(class)) do names[#names + 1] = (field.name:gsub("%?$", "")) end
     end
   end
   for _, f in ipairs((M.find(fn))) do

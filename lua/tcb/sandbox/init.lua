@@ -36,8 +36,23 @@ local function need_httpd()
     remedy = "install libmicrohttpd (package libmicrohttpd12) and tcb's module httpd.so" }
 end
 
---- Starts a sandbox and waits until it accepts connections. Options as of `tcb sandbox`, with `_` for `-`: port, seed, ledger,
---- limits, latency, count_jitter, settle, number_settle, token_life, faults, accounts, forget, webhook. Unknown ones raise.
+---@class tcb.SandboxOptions
+---@field port integer? default 0: any free one
+---@field seed integer|string|nil what ids and credentials are made of; default: another at each start
+---@field ledger string? a file for the ledger's lines
+---@field limits string|table|nil requests per window, 0 = none; default "mint=10/1800 push=60/60 personalise=100/1"
+---@field latency string|number|table|nil ms before an answer: 300, "300-1000" or { 300, 1000 }; default 0
+---@field count_jitter string|number|table|nil ms before a request is counted; default 0
+---@field settle number? seconds until a batch is settled; default 2
+---@field number_settle number? seconds until a number is listed or delisted; default 5
+---@field token_life number? seconds; default 3600
+---@field faults string|string[]|nil each `CALL:WHICH:WHAT`, such as "push:3:reset-after-commit"
+---@field accounts integer? 1..64; default 1
+---@field forget boolean? keep no batch: their status is 404
+---@field webhook string? where webhook events are delivered to, with the key in its query
+
+--- Starts a sandbox and waits until it accepts connections. Blocks meanwhile. Unknown options raise.
+---@param given? tcb.SandboxOptions
 ---@return tcb.Sandbox? sandbox
 ---@return tcb.Error? err
 function M.new(given)
@@ -85,6 +100,7 @@ local function ask(self, method, path, body)
 end
 
 --- The events of the ledger, decoded, in order; those after number `since` when given.
+---@param since? integer
 ---@return table[]? events
 ---@return tcb.Error? err
 function Sandbox:ledger(since)
@@ -100,6 +116,9 @@ function Sandbox:ledger(since)
 end
 
 --- Moves the sandbox's clock forward; what comes due by it happens before this returns.
+---@param seconds number
+---@return true? ok
+---@return tcb.Error? err
 function Sandbox:advance(seconds)
   if type(seconds) ~= "number" then error("tcb.sandbox: advance: seconds are expected", 2) end
   local text, err = ask(self, "POST", "advance", json.encode(seconds))
@@ -108,20 +127,29 @@ function Sandbox:advance(seconds)
 end
 
 --- Adds a fault, `CALL:WHICH:WHAT`; it counts requests from now on.
+---@param spec string
+---@return true? ok
+---@return tcb.Error? err
 function Sandbox:fault(spec)
   local text, err = ask(self, "POST", "fault", json.encode{ spec = spec })
   if not text then return nil, err end
   return true
 end
 
---- Revokes all live tokens, or one (whole, or the first 8 hex digits of its SHA-256). Returns how many.
+--- Revokes all live tokens, or one.
+---@param token? string whole, or the first 8 hex digits of its SHA-256
+---@return integer? count how many
+---@return tcb.Error? err
 function Sandbox:revoke(token)
   local text, err = ask(self, "POST", "revoke", token and json.encode{ token = token })
   if not text then return nil, err end
   return json.decode(text).revoked
 end
 
---- Makes webhook events: { event_type = "cmb"|"user_feedback", scenario, count, duplicates, shuffle, ... }. Returns their ids.
+--- Makes webhook events: { event_type = "cmb"|"user_feedback", scenario, count, duplicates, shuffle, ... }.
+---@param event table
+---@return string[]? ids
+---@return tcb.Error? err
 function Sandbox:trigger(event)
   local text, err = ask(self, "POST", "trigger", json.encode(event))
   if not text then return nil, err end
@@ -129,6 +157,8 @@ function Sandbox:trigger(event)
 end
 
 --- What stands in the sandbox now.
+---@return table? state
+---@return tcb.Error? err
 function Sandbox:state()
   local text, err = ask(self, "GET", "state")
   if not text then return nil, err end

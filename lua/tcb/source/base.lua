@@ -7,6 +7,10 @@ local feeds = require "tcb.source.feed"
 
 local M = {}
 
+---@class tcb.FileOptions
+---@field encoding "utf-8"|"windows-1252"|"utf-16le"|"utf-16be"|nil where it is not to be recognised
+---@field gzip boolean? a pipe's bytes are compressed: only a file's are recognised
+
 ---@class tcb.Source
 ---@field kind "csv"|"ndjson"|"records"
 ---@field format "csv"|"ndjson" of its bytes
@@ -98,7 +102,7 @@ function Source:_feed(shape, checkpoint, new)
   return feed
 end
 
---- Opens the input. See tcb.source.feed for the shape and the feed. Does not block on a pipe.
+--- Used by campaigns: opens the input. See tcb.source.feed for the shape and the feed. Does not block on a pipe.
 ---@param shape tcb.Shape
 ---@param checkpoint string? of an earlier batch: go on behind it
 ---@return tcb.Feed? feed
@@ -137,13 +141,13 @@ function Source:_refuse_repeats(feed, shape)
   return ok, err
 end
 
---- Keeps input that cannot be read again, a pipe's or a program's, in the file `path`: what batches are made again from. Nothing for a
+--- Used by campaigns: keeps input that cannot be read again, a pipe's or a program's, in the file `path`: what batches are made again from. Nothing for a
 --- file. When `path` holds an earlier run's input, the same input is expected once more, or none, and reading goes on behind it.
 function Source:keep(path)
   if not self.is_file or not self:is_file() then self.kept = path end
 end
 
---- Makes the batch that `spans` describe once more, byte for byte. Blocks on reading the file.
+--- Used by campaigns: makes the batch that `spans` describe once more, byte for byte. Blocks on reading the file.
 ---@return table? batch as from Feed:next
 ---@return tcb.Error? err kind input when the input does not hold these records any more
 function Source:rebuild(shape, spans)
@@ -156,7 +160,7 @@ function Source:rebuild(shape, spans)
   return self._rebuilder:rebuild(spans)
 end
 
---- The input once more from its start, for who walks over its rows: a reader, the offset of the first row behind the header, the header
+--- Used by campaigns: the input once more from its start, for who walks over its rows: a reader, the offset of the first row behind the header, the header
 --- as it stands, the delimiter; nil, err. NDJSON has no header: one is made of all its members' names, at the price of a pass.
 function Source:again(shape)
   local begin, header, delimiter, reader, err = 0, nil, ",", nil, nil
@@ -179,10 +183,10 @@ function Source:again(shape)
   return reader, begin, header, delimiter
 end
 
---- Looks at the whole input without keeping any of it: see tcb.source.scan.
+--- Used by campaigns: looks at the whole input without keeping any of it: see tcb.source.scan.
 function Source:scan(shape, now, on) return require("tcb.source.scan").run(self, shape, now, on) end
 
---- When the first window of each batch opens, epoch ms, in the input's order or in that of starts_at. Blocks for one pass.
+--- Used by campaigns: when the first window of each batch opens, epoch ms, in the input's order or in that of starts_at. Blocks for one pass.
 ---@param shape tcb.Shape
 ---@param now integer
 ---@param sorted boolean?

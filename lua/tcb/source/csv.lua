@@ -7,7 +7,7 @@ local M = {}
 --- A source of records: `tcb.csv "records.csv"`; "-" reads standard input. Opens nothing yet. A file that is compressed with gzip is
 --- recognised; a pipe's is not (gzip = true).
 ---@param path string
----@param opts { encoding: "utf-8"|"windows-1252"|"utf-16le"|"utf-16be"|nil, gzip: boolean? }? the encoding where it is not to be recognised
+---@param opts? tcb.FileOptions
 ---@return tcb.Source
 function M.new(path, opts) return (base.from_path("csv", path, opts)) end
 

@@ -7,7 +7,7 @@ local M = {}
 --- A source of records: `tcb.ndjson "records.ndjson"`; "-" reads standard input. Opens nothing yet.
 --- Instants are numbers or texts; other members serve templates, hooks and the export.
 ---@param path string
----@param opts { encoding: "utf-8"|"windows-1252"|"utf-16le"|"utf-16be"|nil, gzip: boolean? }?
+---@param opts? tcb.FileOptions
 ---@return tcb.Source
 function M.new(path, opts) return (base.from_path("ndjson", path, opts)) end
 
