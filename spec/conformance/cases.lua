@@ -44,6 +44,30 @@ case("labels, feature sets and numbers come page by page, in a loop, all at once
   equal("string", type(assert(t.client:feature_sets():first()).id))
 end)
 
+case("a list begins where it is told, gives single pages, and ends without an item", function(t)
+  local all = assert(t.client:labels():all())
+  local from_two = assert(t.client:labels{ page = 2, limit = 2 }:all())
+  equal(math.max(0, #all - 2), #from_two)
+  equal(all[3] and all[3].id, from_two[1] and from_two[1].id)
+  equal(0, #assert(t.client:labels{ limit = 2 }:page(9)))
+  equal(nil, t.client:labels():find(function() return false end))
+  local first, err = t.client:numbers{ feature_set_id = assert(t.client:feature_sets():first()).id, department_id = "no such" }:first()
+  equal(nil, first)
+  equal(nil, err, "an empty list is no error")
+  equal(false, (pcall(t.client.labels, t.client, { limit = 0 })))
+  equal(false, (pcall(t.client.labels, t.client, { nonsense = 1 })))
+end)
+
+case("a loop that fails in the middle raises, and has given what came before", function(t)
+  local seen = 0
+  local size = math.max(1, math.floor(#assert(t.client:labels():all()) / 2))
+  t.fault "labels:2:403"
+  local ok, err = pcall(function() for _ in t.client:labels{ limit = size } do seen = seen + 1 end end)
+  equal(false, ok)
+  equal("forbidden", err.kind)
+  equal(size, seen)
+end)
+
 case("a client says what it is, and refuses unknown options", function(t)
   equal("tcb.client of account " .. t.account .. " at " .. t.base_url, tostring(t.client))
   equal(false, (pcall(t.tcb.client, { nonsense = 1 })))
@@ -91,11 +115,102 @@ case("a batch is pushed, and its rows tell what became of it", function(t)
   equal(3, again)
 end)
 
+case("500 records travel as one batch, and come back matched to the tables that were sent", function(t)
+  local records, by_number = {}, {}
+  for i = 1, 500 do
+    records[i] = record(t, ("91987651%04d"):format(i), { dynamic_call_reason = "Sendung f\195\188r Sie, Nummer " .. i })
+    by_number[records[i].receiver_number] = records[i]
+  end
+  local batch = assert(t.client:push(records))
+  equal(500, batch.count)
+  local rows = assert(batch:wait{ timeout_s = 30 })
+  equal(500, #rows)
+  for _, row in ipairs(rows) do
+    equal("key", row.matched)
+    equal(by_number[row.receiver_number], row.record)
+    equal(row.record.dynamic_call_reason, row.dynamic_call_reason)
+    equal(("%d"):format(row.record.starts_at), tostring(row.starts_at), "instants are integers")
+  end
+  equal(1, #t.requests "push")
+  equal(500, t.requests "push"[1].records)
+  records[501] = record(t)
+  equal(false, (pcall(t.client.push, t.client, records)))
+  equal(false, (pcall(t.client.push, t.client, {})))
+  equal(false, (pcall(t.client.push, t.client, { 17 })))
+end)
+
+case("a status tells what is pending, doubled, masked, or never reported", function(t)
+  local batch = assert(t.client:push{ record(t, "919876549007"), record(t, "919876549008"), record(t, "919876549009"), record(t, "919876549010") })
+  t.tcb.sleep(0.4)
+  local rows = assert(batch:poll())
+  local count, of = 0, {}
+  for _, row in ipairs(rows) do
+    count = count + 1
+    of[row.receiver_number:sub(-4)] = (of[row.receiver_number:sub(-4)] or 0) + 1
+    if row.receiver_number:sub(-4) == "9007" then equal("pending", row.status) end
+  end
+  equal(nil, of["9008"])
+  equal(2, of["9009"])
+  equal(1, of["9010"], "with or without +")
+  local value, err, so_far = batch:wait{ timeout_s = 0.1 }
+  equal("timeout", fails("timeout", value, err).kind)
+  equal(count, #so_far)
+  fails("not_found", t.client:batch("d76s5-dfg9d-o32442-837467854"):poll())
+end)
+
 case("every answer that is no success has its kind", function(t)
   for what, kind in pairs{ ["403"] = "forbidden", ["404"] = "not_found", html = "proto", empty = "proto", truncate = "proto" } do
     t.fault("labels:1-9:" .. what)
     local err = fails(kind, t.client:labels():all())
     equal("labels", err.call, what)
+    t.fault()
+  end
+end)
+
+case("an error says what, where and how often, with a remedy and no secret", function(t)
+  t.fault "feature_sets:1-9:403"
+  local err = fails("forbidden", t.client:feature_sets():all())
+  equal("feature_sets", err.call)
+  equal(403, err.status)
+  equal("forbidden-error", err.slug)
+  equal(1, err.attempts)
+  equal(false, err.retryable)
+  if not tostring(err):find "admin" then error("no remedy: " .. tostring(err)) end
+  t.fault()
+  t.fault "token:1-99:401"
+  local other = t.another_client{ key_id = "00000000-0000-4000-8000-000000000000", api_key = "0123456789abcdef-none-of-yours" }
+  err = fails("auth", other:labels():all())
+  if tostring(err):find("none-of-yours", 1, true) then error "the key stands in the message" end
+end)
+
+case("no connection, no answer in time, no end of the waits: each its kind, within the deadline", function(t)
+  t.label()
+  local nowhere = t.another_client{ base_url = "http://127.0.0.1:1", deadline_s = 0.4 }
+  local err = fails("net", nowhere:labels():all())
+  equal(true, err.retryable)
+  equal(false, err.sent == true)
+  local hasty = t.another_client{ timeout_s = 1, deadline_s = 1.2 }
+  t.fault "labels:1-9:stall+3"
+  fails("timeout", hasty:labels():all())
+  t.fault()
+  t.fault "personalise:1:stall+3"
+  fails("in_doubt", hasty:personalise(record(t)))
+  equal(1, #t.requests "personalise")
+  t.fault()
+  t.fault "labels:1-9:429+60"
+  err = fails("rate", hasty:labels():all())
+  equal(429, err.status)
+  if not (err.retry_after_s > 50 and err.retry_after_s <= 60) then error("retry_after_s is " .. tostring(err.retry_after_s)) end
+end)
+
+case("a real-time call that may have been processed is in doubt; one refused is not", function(t)
+  t.label()
+  for what, kind in pairs{ ["500"] = "in_doubt", ["504"] = "in_doubt", ["reset-after-commit"] = "in_doubt", empty = "in_doubt", ["403"] = "forbidden" } do
+    local before = #t.requests "personalise"
+    t.fault("personalise:1:" .. what)
+    local err = fails(kind, t.client:personalise(record(t)))
+    equal(kind == "in_doubt" and true or err.sent, err.sent, what)
+    equal(before + 1, #t.requests "personalise", what)
     t.fault()
   end
 end)
@@ -127,6 +242,27 @@ case("what was certainly not processed is repeated", function(t)
   if pushes[2].t - pushes[1].t < 950 then error "Retry-After was not kept" end
 end)
 
+case("lists, publishing and minting are repeated after a server fault, a bounded number of times", function(t)
+  t.fault "token:1:503"
+  t.fault "labels:1:502"
+  t.fault "labels:2:reset-before"
+  assert(t.client:labels():all())
+  equal(2, #t.requests "token")
+  equal(200, t.requests "labels"[#t.requests "labels"].status)
+  t.fault()
+  local fs = assert(t.client:feature_sets():first())
+  t.fault "publish:1:500"
+  assert(t.client:publish(fs.id, { "918800077009" }))
+  equal(2, #t.requests "publish")
+  t.fault()
+  t.fault "labels:1-99:503"
+  local before = #t.requests "labels"
+  local err = fails("server", t.another_client{ deadline_s = 2.5 }:labels():all())
+  local made = #t.requests "labels" - before
+  equal(made, err.attempts)
+  if made < 2 or made > 5 then error("requests made: " .. made) end
+end)
+
 case("a token that is refused is replaced, once", function(t)
   t.label()
   t.fault "personalise:1:parse-token"
@@ -156,6 +292,21 @@ case("tasks run side by side and share one token", function(t)
   equal(1, #t.requests "token", "mints for a second client of the account")
 end)
 
+case("what the account has left is told, and the pace keeps within its limits", function(t)
+  t.label()
+  local list = {}
+  for i = 1, 30 do list[i] = function() return t.client:personalise(record(t, ("9198765%05d"):format(i))) end end
+  local results = assert(t.tcb.all(list))
+  for i = 1, 30 do equal(true, results[i]) end
+  local done = t.requests "personalise"
+  equal(30, #done)
+  for _, request in ipairs(done) do equal(200, request.status) end
+  local limits = assert(t.client:limits())
+  equal(9, limits.mints_left)
+  equal(1, #limits.tokens)
+  equal(true, limits.tokens[1].usable)
+end)
+
 case("a token revoked under concurrent calls costs one more", function(t)
   assert(t.client:labels():all())
   t.control("revoke", ('{"account": "%s"}'):format(t.account))
@@ -179,6 +330,18 @@ case("run, spawn and wait give results and raise errors", function(t)
   equal("mine", err)
   local value, why = tcb.all{ function() tcb.sleep(5) end, function() return t.client:batch("no such batch"):poll() end }
   fails("not_found", value, why)
+end)
+
+case("the deprecated calls go by their own names", function(t)
+  t.label()
+  equal(true, assert(t.client.v1:personalise(record(t))))
+  local batch = assert(t.client.v1:push{ record(t, "919876540001"), record(t, "919876549002") })
+  local rows = assert(batch:wait{ timeout_s = 30 })
+  equal(2, #rows)
+  equal(2, #assert(t.client.v1:batch_status(batch.id)))
+  equal(1, #t.requests "v1_personalise")
+  equal(1, #t.requests "v1_push")
+  equal(0, #t.requests "push")
 end)
 
 case("numbers are published and delisted by jobs", function(t)
