@@ -35,6 +35,20 @@ describe("tcb.loop", function()
     assert.is_nil(loop.timeout())
   end)
 
+  it("makes the descriptor readable for what is spawned between two steps", function()
+    local done = 0
+    local fd = loop.fd()
+    loop.step()
+    assert.equal(0, core.poll({ fd }, 0))
+    for _ = 1, 3 do task.spawn(function() done = done + 1 end) end
+    assert.equal(1, core.poll({ fd }, 0))
+    assert.equal(0, done)
+    loop.step()
+    assert.equal(3, done)
+    assert.equal(0, core.poll({ fd }, 0))
+    assert.is_nil(loop.timeout())
+  end)
+
   it("never waits in step", function()
     local from = now_s()
     task.spawn(task.sleep, 0.1)

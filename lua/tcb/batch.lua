@@ -70,21 +70,26 @@ function M.push(caller, records, rules, level)
   return M.new(caller, "status", answer.batch_id, index)
 end
 
---- Asks for the batch's rows, once. Rows may be missing or pending while the service is still at work. Blocks.
----@return tcb.Row[]? rows in the service's order
----@return tcb.Error? err
-function Batch:poll()
+local function poll(self, due_us)
   if not self.id then
     return errors.fail("proto", "the service's answer to this batch named no id, so its status cannot be asked for",
       { call = self._call })
   end
-  local res, err = self._caller:request(self._call, { query = { batchId = self.id } })
+  local res, err = self._caller:request(self._call, { query = { batchId = self.id }, due_us = due_us })
   if not res then return nil, err end
   local list
   list, err = rows.read(res.body, self._call)
   if not list then return nil, err end
   self._settled = rows.match(list, self._index)
   return list
+end
+
+--- Asks for the batch's rows, once. Rows may be missing or pending while the service is still at work. Blocks.
+---@return tcb.Row[]? rows in the service's order
+---@return tcb.Error? err
+function Batch:poll()
+  local list, err = poll(self)
+  return list, err
 end
 
 --- Iterator over the rows of one answer; the request is made at the first step. Raises the error object. Blocks.
@@ -111,17 +116,17 @@ local function is_settled(self, list, before)
 end
 
 --- Polls, ever more slowly, until each record is `success` or `error`. Blocks (other tasks go on).
----@param opts? { timeout_s: number? } default 900 s
+---@param opts? { timeout_s: number? } default 900 s; a poll that is under way then may take a second more
 ---@return tcb.Row[]? rows
 ---@return tcb.Error? err kind timeout when some are still pending or were never reported
 ---@return tcb.Row[]? so_far with an error of kind timeout: the rows of the last answer
 function Batch:wait(opts)
-  opts = options.check("batch:wait", opts, { timeout_s = "number" })
+  opts = options.check("batch:wait", opts, { timeout_s = "seconds" }, 2)
   local runtime = require("tcb.runtime").current()
-  local due = core.clock.mono() + (opts.timeout_s or WAIT_S) * 1e6
+  local due = core.clock.mono() + math.floor((opts.timeout_s or WAIT_S) * 1e6)
   local pause, before = FIRST_POLL_S, nil
   while true do
-    local list, err = self:poll()
+    local list, err = poll(self, due)
     if not list then return nil, err end
     if is_settled(self, list, before) then return list end
     local left = (due - core.clock.mono()) / 1e6

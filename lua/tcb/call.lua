@@ -247,10 +247,17 @@ function Caller:try(call, o, grant, attempt, left_s)
   return res, err
 end
 
+--- When the call gives up. Who asks again and again until `due_us` leaves a call that begins late a second all the same.
+local function deadline_of(o, conf)
+  local now = mono()
+  local deadline_us = now + math.floor((o.deadline_s or conf.deadline_s) * 1e6)
+  return o.due_us and math.min(deadline_us, math.max(o.due_us, now + 1000000)) or deadline_us
+end
+
 --- Makes one call, with what it takes: token, slot, repeats. Blocks the calling task only.
 -- A 404 of a call that had another path in an earlier edition of the service is asked again there, which is remembered.
 -- `o`: ids (feature_set, survey), query, method and path (call "other"), body (string or tcb.buf), count (its records), want,
--- into, deadline_s (default the configuration's), demand (requests of this kind that wait to be sent, when the caller knows),
+-- into, deadline_s (default the configuration's), due_us (monotonic; not beyond it), demand (requests of this kind that wait to be sent, when the caller knows),
 -- need_by_us (when they should be), on_wait(seconds, why), before(attempt) -> ok | nil, err: after permission, before the first
 -- byte; after(attempt): with what came of it. attempt = { n, at, call, token8, status, kind, message, sent, sent_at, done_at }.
 ---@return table? res { status, headers, body, sent_us, done_us }
@@ -266,7 +273,7 @@ function Caller:perform(call, o)
   local method, wrong = self:build(call, o)
   if not method then return nil, finish(wrong, call, 0) end
   local want = { tokens = self.tokens, demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
-    deadline_us = mono() + math.floor((o.deadline_s or self.conf.deadline_s) * 1e6),
+    deadline_us = deadline_of(o, self.conf),
     on_wait = function(seconds, why) self:waits(o, seconds, why) end }
   local attempts, refused_us, last, falls_back = 0, nil, nil, false
   while true do

@@ -193,13 +193,26 @@ end
 ---@return { status: integer, headers: table, body: any }? answer body decoded when it is JSON, else a string
 ---@return tcb.Error? err
 function Client:request(request)
-  local known = { method = "string", path = "string", query = "table", body = type((request or {}).body) }
-  options.check("client:request", request, known, 2)
-  if not (request and request.method and request.path) then error("client:request: method and path are required", 2) end
-  local query, body = {}, request.body
-  for name, value in pairs(request.query or {}) do query[#query + 1] = { name, value } end
+  options.argument("client:request", "the request", request, "table", 2)
+  local body, query = request.body, {}
+  options.check("client:request", request, { method = "string", path = "string", query = "table", body = type(body) }, 2)
+  if body ~= nil and type(body) ~= "table" then options.argument("client:request", "body", body, "string", 2) end
+  if not (request.method and request.path) then error("client:request: method and path are required", 2) end
+  if not request.method:find "^%a+$" then error("client:request: method must be a word such as GET", 2) end
+  if request.path:find("?", 1, true) then error("client:request: parameters go into query, not into path", 2) end
+  for name, value in pairs(request.query or {}) do
+    local kind = type(value)
+    if type(name) ~= "string" or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+      error(("client:request: query '%s' must be a text, a number or a boolean by its name"):format(tostring(name)), 2)
+    end
+    query[#query + 1] = { name, value }
+  end
   table.sort(query, function(a, b) return a[1] < b[1] end)
-  if type(body) == "table" then body = json.encode(body) end
+  if type(body) == "table" then
+    local good, text = pcall(json.encode, body)
+    if not good then error("client:request: body: " .. tostring(text), 2) end
+    body = text
+  end
   local res, err = self._wire:request("other", { method = request.method:upper(), path = request.path, query = query, body = body })
   if not res then return nil, err end
   local text = type(res.body) == "userdata" and res.body:string() or res.body or ""

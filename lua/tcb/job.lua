@@ -54,9 +54,9 @@ end
 
 --- States of the job's numbers as number details show them: number -> status; what is absent is not listed.
 -- A delisting elsewhere in the account counts too, so a publish looks at all numbers and a delist at those of its feature set.
-local function look_up(self, everywhere)
+local function look_up(self, everywhere, due_us)
   local states = {}
-  local list = pages.new(self._caller, "numbers", { feature_set_id = not everywhere and self.feature_set_id or nil })
+  local list = pages.new(self._caller, "numbers", { feature_set_id = not everywhere and self.feature_set_id or nil }, due_us)
   local ok, err = errors.catch(function()
     for n in list do
       if self._numbers[n.phone_number] then states[n.phone_number] = n.status end
@@ -104,8 +104,8 @@ local function send(self, list)
 end
 
 --- Sends the numbers that are not in between; the others stay `held`. Returns how many are held | nil, err.
-local function send_free(self)
-  local states, err = look_up(self, self.action == "publish")
+local function send_free(self, due_us)
+  local states, err = look_up(self, self.action == "publish", due_us)
   if not states then return nil, err end
   local action, free, held = ACTIONS[self.action], {}, 0
   for _, number in ipairs(self._order) do
@@ -125,7 +125,7 @@ end
 local function send_all(self, due)
   local sleep, pause = require("tcb.runtime").current().sleep, FIRST_POLL_S
   while true do
-    local held, err = send_free(self)
+    local held, err = send_free(self, due)
     if not held then return nil, err end
     local left = (due - core.clock.mono()) / 1e6
     if held == 0 or left <= 0 then return held end
@@ -147,7 +147,7 @@ function M.start(caller, conf, action, feature_set_id, numbers, level)
     _caller = caller, _order = list, _numbers = {}, _seen = {} }, Job)
   for _, number in ipairs(list) do job._numbers[number] = "held" end
   local held
-  held, err = send_all(job, core.clock.mono() + conf.deadline_s * 1e6)
+  held, err = send_all(job, core.clock.mono() + math.floor(conf.deadline_s * 1e6))
   if not held then return nil, err end
   return job
 end
@@ -165,11 +165,8 @@ local function settle(self, number, state)
   return state == nil and seen == "pending" and "failed" or nil
 end
 
---- One look at the numbers. Returns the result so far and the list of unsettled numbers | nil, err. Blocks.
----@return { listed: string[], delisted: string[], ignored: string[], failed: string[] }? result
----@return string[]|tcb.Error unsettled
-function Job:poll()
-  local states, err = look_up(self, false)
+local function poll(self, due_us)
+  local states, err = look_up(self, false, due_us)
   if not states then return nil, err end
   local result, unsettled = { listed = {}, delisted = {}, ignored = {}, failed = {} }, {}
   for _, number in ipairs(self._order) do
@@ -181,6 +178,14 @@ function Job:poll()
     table.insert(result[is] or unsettled, number)
   end
   self._states = states
+  return result, unsettled
+end
+
+--- One look at the numbers. Returns the result so far and the list of unsettled numbers | nil, err. Blocks.
+---@return { listed: string[], delisted: string[], ignored: string[], failed: string[] }? result
+---@return string[]|tcb.Error unsettled
+function Job:poll()
+  local result, unsettled = poll(self)
   return result, unsettled
 end
 
@@ -210,13 +215,13 @@ end
 ---@return tcb.Error? err kind timeout when numbers are still being worked on
 ---@return table? so_far with an error of kind timeout: the result so far
 function Job:wait(opts)
-  opts = options.check("job:wait", opts, { timeout_s = "number" })
+  opts = options.check("job:wait", opts, { timeout_s = "seconds" }, 2)
   local timeout_s, pause = opts.timeout_s or WAIT_S, FIRST_POLL_S
-  local due = core.clock.mono() + timeout_s * 1e6
+  local due = core.clock.mono() + math.floor(timeout_s * 1e6)
   local held, err = send_all(self, due)
   if not held then return nil, err end
   while true do
-    local result, unsettled = self:poll()
+    local result, unsettled = poll(self, due)
     if not result then return nil, unsettled end
     if #unsettled == 0 then return result end
     local left = (due - core.clock.mono()) / 1e6

@@ -12,11 +12,15 @@ local function transport()
   return require("tcb.runtime").current()
 end
 
---- A descriptor that becomes readable when `step` has something to do. The same for the whole life of the program. Opens libcurl's
+local function rouse(on) transport().rouse(on) end
+
+--- A descriptor that becomes readable when `step` has something to do, a task that was spawned just now included. The same for the whole life of the program. Opens libcurl's
 --- engine when that was not needed yet; raises when it cannot.
 ---@return integer
 function M.fd()
-  return transport().fd()
+  local fd = transport().fd()
+  loop.watched_by(rouse)
+  return fd
 end
 
 --- Seconds after which `step` is wanted even if `fd()` stays quiet; 0: at once; nil: nothing is waited for.
@@ -42,8 +46,8 @@ function M.wait_with(fn)
       local co, is_main = coroutine.running()
       return loop.current() ~= nil or co == nil or is_main or not coroutine.isyieldable()
     end,
-    sleep = function(seconds) fn(M.fd(), seconds) end,
-    rouse = function(on) transport().rouse(on) end,
+    sleep = function(seconds) fn(transport().fd(), seconds) end,
+    rouse = rouse,
   }
 end
 

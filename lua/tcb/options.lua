@@ -5,7 +5,7 @@ local M = {}
 --- Checks an option table against its list and returns it, or an empty one. Never changes the caller's table.
 ---@param who string the function's name for the message
 ---@param options table?
----@param known table<string, string> option -> type: "string", "number", "integer" (1 and up), "instant" (epoch ms), "boolean", ...
+---@param known table<string, string> option -> type: "string", "number", "integer" (1 and up), "instant" (epoch ms), "seconds" (0 and up), ...
 ---@param level? integer where the error points to; 1 = the caller
 ---@return table options
 function M.check(who, options, known, level)
@@ -25,7 +25,9 @@ function M.check(who, options, known, level)
       error(("%s: option '%s' must be a whole number from 1"):format(who, name), level)
     elseif want == "instant" and not is_whole then
       error(("%s: option '%s' must be epoch milliseconds"):format(who, name), level)
-    elseif want ~= "integer" and want ~= "instant" and want ~= got then
+    elseif want == "seconds" and not (got == "number" and value >= 0) then
+      error(("%s: option '%s' must be a number of seconds"):format(who, name), level)
+    elseif want ~= "integer" and want ~= "instant" and want ~= "seconds" and want ~= got then
       error(("%s: option '%s' must be a %s, not a %s"):format(who, name, want, got), level)
     end
   end

@@ -31,10 +31,11 @@ local LISTS = {
 ---@param caller table as of tcb.call
 ---@param call "labels"|"feature_sets"|"numbers"
 ---@param query table query parameters as the user gave them; `page` is where the list begins
-function M.new(caller, call, query)
+---@param due_us integer? when who asks gives up, monotonic clock
+function M.new(caller, call, query, due_us)
   local copy = {}
   for name, value in pairs(query) do copy[name] = value end
-  return setmetatable({ call = call, _caller = caller, _query = copy, _list = LISTS[call], _cache = {},
+  return setmetatable({ call = call, _caller = caller, _due_us = due_us, _query = copy, _list = LISTS[call], _cache = {},
     _at = setmetatable({}, { __mode = "k" }), _cursor = nil }, Pages)
 end
 
@@ -68,7 +69,8 @@ local function is_last(self, items, count, n, before)
   local limit, short = self._query.limit or self._list.limit, self._list.short
   if not limit or #items < math.min(limit, short or limit) then return true end
   local a, b = items[1], before and before.items[1]
-  return b ~= nil and a.id ~= nil and a.id == b.id
+  local id = a.id or a.phone_number
+  return b ~= nil and id ~= nil and id == (b.id or b.phone_number)
 end
 
 --- Page `n` as { items, last }, out of the two kept or from the service.
@@ -78,7 +80,7 @@ local function fetch(self, n)
   local query = { page = self._list.page, limit = self._list.limit }
   for name, value in pairs(self._query) do query[name] = value end
   if n ~= self:_first_page() then query.page = n end
-  local res, err = self._caller:request(self.call, { query = query })
+  local res, err = self._caller:request(self.call, { query = query, due_us = self._due_us })
   if not res then return nil, err end
   local items, count = read(self, res.body)
   if not items then return nil, count end
@@ -149,7 +151,7 @@ end
 ---@return table? item
 ---@return tcb.Error? err
 function Pages:find(fn)
-  options.argument("pages:find", "the test", fn, "function")
+  options.argument("pages:find", "the test", fn, "function", 2)
   local item, at, err = after(self, start(self))
   while item do
     if fn(item) then return item end
@@ -158,13 +160,14 @@ function Pages:find(fn)
   return nil, err
 end
 
---- The items of page `n` alone.
+--- The items of page `n` alone, asked for each time.
 ---@param n integer from 1
 ---@return table[]? items
 ---@return tcb.Error? err
 function Pages:page(n)
-  options.check("pages:page", { n = n }, { n = "integer" })
-  options.argument("pages:page", "n", n, "number")
+  options.argument("pages:page", "n", n, "number", 2)
+  options.check("pages:page", { n = n }, { n = "integer" }, 2)
+  self._cache[n] = nil
   local page, err = fetch(self, n)
   if not page then return nil, err end
   return page.items

@@ -85,7 +85,7 @@ local function new_task(group, fn, ...)
   group.live[task] = true
   loop.make_ready(task)
   group.pending = group.pending + 1
-  if loop.outlives and group == root then loop.outlives() end
+  if loop.outlives then loop.outlives() end
   return task
 end
 

@@ -49,7 +49,11 @@ case("a list begins where it is told, gives single pages, and ends without an it
   local from_two = assert(t.client:labels{ page = 2, limit = 2 }:all())
   equal(math.max(0, #all - 2), #from_two)
   equal(all[3] and all[3].id, from_two[1] and from_two[1].id)
-  equal(0, #assert(t.client:labels{ limit = 2 }:page(9)))
+  local pages, before = t.client:labels{ limit = 2 }, #t.requests "labels"
+  equal(0, #assert(pages:page(9)))
+  equal(math.min(2, #all), #assert(pages:page(1)))
+  equal(math.min(2, #all), #assert(pages:page(1)))
+  equal(before + 3, #t.requests "labels", "a page is asked for each time")
   equal(nil, t.client:labels():find(function() return false end))
   local first, err = t.client:numbers{ feature_set_id = assert(t.client:feature_sets():first()).id, department_id = "no such" }:first()
   equal(nil, first)
@@ -156,6 +160,11 @@ case("a status tells what is pending, doubled, masked, or never reported", funct
   equal("timeout", fails("timeout", value, err).kind)
   equal(count, #so_far)
   fails("not_found", t.client:batch("d76s5-dfg9d-o32442-837467854"):poll())
+  t.fault "status:1-9:stall+9"
+  local from = t.tcb.now()
+  fails("timeout", t.client:batch(batch.id):wait{ timeout_s = 0.5 })
+  if t.tcb.now() - from > 6000 then error "a wait outlasts its time by far" end
+  for _, seconds in ipairs{ -1, 0 / 0, "1" } do equal(false, (pcall(batch.wait, batch, { timeout_s = seconds }))) end
 end)
 
 case("every answer that is no success has its kind", function(t)
@@ -357,6 +366,20 @@ case("any other call goes with the account's token", function(t)
   local res = assert(t.client:request{ method = "GET", path = "/clients/{client}/labels", query = { page = 1, limit = 2 } })
   equal(200, res.status)
   equal("string", type(res.body[1].id))
+  local before = #t.requests()
+  local function refused(request)
+    local ok, message = pcall(t.client.request, t.client, request)
+    equal(false, ok)
+    if not tostring(message):find "client:request: " then error("what is wrong is not told: " .. tostring(message)) end
+  end
+  refused{ method = "GET /x HTTP/1.1\r\nX: y\r\n", path = "/x" }
+  refused{ method = "GET", path = "/x?page=1" }
+  refused{ method = "GET", path = "/x", query = { page = {} } }
+  refused{ method = "GET", path = "/x", query = { "page" } }
+  refused{ method = "POST", path = "/x", body = 5 }
+  refused{ method = "POST", path = "/x", body = { print } }
+  refused(5)
+  equal(before, #t.requests())
 end)
 
 return cases

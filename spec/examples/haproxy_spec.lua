@@ -172,7 +172,7 @@ describe("examples/haproxy", function()
   end)
 
   it("does not start without an account, and says what to set", function()
-    local running, log = haproxy.start{ folder = "examples/haproxy", env = { HOME = "/nonexistent" } }
+    local running, log = haproxy.start{ folder = "examples/haproxy", env = { HOME = "/nonexistent", XDG_CONFIG_HOME = "/nonexistent" } }
     assert.is_nil(running)
     assert.truthy(log:find("no account to work with", 1, true), log)
     assert.truthy(log:find("TCB_BASE_URL", 1, true), log)

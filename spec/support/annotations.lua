@@ -135,6 +135,7 @@ local function upvalue(fn, wanted, depth)
   end
 end
 local FITS = { string = { string = 1 }, number = { number = 1, integer = 1 }, integer = { integer = 1 }, instant = { integer = 1, string = 1 },
+  seconds = { number = 1 },
   boolean = { boolean = 1 }, table = { table = 1 }, ["function"] = { ["function"] = 1 } }
 
 --- "string|table|nil" -> { "string", "table" }; texts in quotes are strings, classes and lists tables.

@@ -223,7 +223,7 @@ function M.describe(f, columns)
       if class and class.fields[1] and #class.methods == 0 and not told[name] then
         told[name] = true
         out[#out + 1] = "\n" .. name
-        add_fields(out, class.fields, columns)
+        add_fields(out, M.fields(class.name), columns)
       end
     end
   end
@@ -234,7 +234,7 @@ end
 function M.describe_class(class, columns)
   local out = { class.name, "", filled(class.text or "", columns) }
   if class.text == "" then out = { class.name } end
-  add_fields(out, class.fields, columns)
+  add_fields(out, M.fields(class.name), columns)
   for _, f in ipairs(class.methods) do out[#out + 1] = "  " .. M.signature(f) end
   return table.concat(out, "\n")
 end

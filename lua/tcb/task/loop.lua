@@ -28,6 +28,8 @@ local idle = {}                     -- functions for the moment when nothing can
 local pollers = {}
 local turning                       -- the waiter for whose sake a coroutine of the host turns the loop now
 local roused = 0
+local watcher                       -- a program's own loop watches a descriptor for us: makes it readable, or no longer
+local told, stepping = false, false
 local host                          -- a program whose own loop must go on: see use_host
 local broken                        -- the error of a turn that memory did not suffice for: see attempt
 
@@ -37,17 +39,31 @@ function M.enter() end
 --- The task that runs now, also while a generator inside it does; nil on the main thread.
 function M.current() return current end
 
+--- A program that watches a descriptor learns of what can run between its steps.
+local function tell()
+  if not watcher or stepping or told then return end
+  told = true
+  watcher(true)
+end
+
+local function untell()
+  if not told then return end
+  told = false
+  if roused == 0 then watcher(false) end
+end
+
 --- Puts a task at the end of the queue of those that can run.
 function M.make_ready(task)
   ready[tail + 1] = task
   tail = tail + 1
+  tell()
 end
 local make_ready = M.make_ready
 
 --- Coroutines of the host that sleep although what they wait for has come: the host must wake them.
 local function rouse(change)
   roused = roused + change
-  if host and host.rouse and (roused == 0 or change > 0) then host.rouse(roused > 0) end
+  if host and host.rouse and (roused == 0 or change > 0) then host.rouse(roused > 0 or told) end
 end
 
 --- Ends the wait of `waiter` with `why` (default true). False when it had ended already. Want of memory ends it before anything has
@@ -59,6 +75,7 @@ function M.wake(waiter, why)
   if waiter.at then timers:remove(waiter) end
   if task then tail = tail + 1 end
   waiter.done, waiter.why = true, why == nil and true or why
+  if task then tell() end
   if waiter.foreign and waiter ~= turning then
     waiter.woken_asleep = true
     rouse(1)
@@ -153,6 +170,7 @@ end
 
 --- Nothing can run: passes the time until the next thing happens.
 local function pass_time()
+  untell()
   local first = timers[1]
   if not first and not watched() and not host then
     error("tcb: nothing can wake the tasks that wait: each waits for another", 0)
@@ -269,8 +287,17 @@ end
 --- For a foreign loop: does all that can be done now, and returns without waiting.
 function M.step()
   if current and not broken then error("tcb.loop.step is for the program's own loop, not for a task", 2) end
+  untell()
+  stepping = true
   local ok, err = attempt(work_off)
+  stepping = false
   if not ok then error(err, 0) end
+end
+
+--- `fn(on)` is called when something can run that the program's own loop does not know of yet, and with false at its next step.
+function M.watched_by(fn)
+  watcher = fn
+  if told then fn(true) end
 end
 
 --- For a foreign loop: seconds until a step is wanted at the latest; nil when nothing is waited for.
