@@ -227,7 +227,7 @@ local function finish(err, call, attempts, kind)
 end
 
 --- A request that has permission: `before`, bytes out and in, `after`; the governor is told what came of it.
-function Caller:try(call, o, grant, attempt, left_s)
+function Caller:try(call, o, grant, attempt, left_s, method, url)
   local gov = self.governor
   if o.before then
     local go, err = o.before(attempt)
@@ -236,8 +236,6 @@ function Caller:try(call, o, grant, attempt, left_s)
       return nil, err or errors.new{ kind = "cancelled", message = "the request was withdrawn" }, true
     end
   end
-  local method, url = self:build(call, o)
-  if not method then return nil, url, true end
   local res, err = self:send(call, attempt, o, { method = method, url = url, token = grant.token, left_s = left_s,
     on_wait = o.on_answer_wait, on_sent = function(us) gov:sent(grant, us) end })
   if attempt.sent and not grant.sent_us then gov:sent(grant, attempt.sent_us) end
@@ -270,8 +268,9 @@ end
 --- The call itself, in a task that its caller may leave.
 function Caller:perform(call, o)
   local endpoint = core.endpoints[call]
-  local method, wrong = self:build(call, o)
-  if not method then return nil, finish(wrong, call, 0) end
+  local falls = self.fallback[call]
+  local method, url = self:build(call, o)
+  if not method then return nil, finish(url, call, 0) end
   local want = { tokens = self.tokens, demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
     deadline_us = deadline_of(o, self.conf),
     on_wait = function(seconds, why) self:waits(o, seconds, why) end }
@@ -284,9 +283,10 @@ function Caller:perform(call, o)
       local says_more = err.kind == "rate" and last and last.kind ~= "rate" and last.kind ~= "auth"
       return nil, finish(says_more and last or err, call, attempts)
     end
+    if self.fallback[call] ~= falls then falls, method, url = self.fallback[call], self:build(call, o) end
     attempts = attempts + 1
     local attempt = { n = attempts, at = core.clock.now(), call = call, token8 = grant.token8, sent = false }
-    res, err, final = self:try(call, o, grant, attempt, (want.deadline_us - mono()) / 1e6)
+    res, err, final = self:try(call, o, grant, attempt, (want.deadline_us - mono()) / 1e6, method, url)
     if res then return res end
     if final then return nil, finish(err, call, attempts - 1) end
     local is_fresh = refused_us ~= nil and grant.minted_us >= refused_us

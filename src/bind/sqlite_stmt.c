@@ -57,10 +57,10 @@ static tcb_status bind_value(lua_State *L, tcb_stmt *s, int at, int arg, int kee
   }
 }
 
-/* Checks self and the values behind it, ends an earlier run and binds. Everything that raises comes first. */
-static tcb_status start(lua_State *L, tcb_stmt **out, int keep, tcb_err *err) {
+/* Checks self and the `given` values behind it, ends an earlier run and binds. Everything that raises comes first. */
+static tcb_status start(lua_State *L, int given, tcb_stmt **out, int keep, tcb_err *err) {
   stmt_ud *u = check_stmt(L, 1);
-  int given = lua_gettop(L) - 1, wanted = tcb_stmt_parameters(u->core);
+  int wanted = tcb_stmt_parameters(u->core);
   if (given != wanted) luaL_error(L, "the statement has %d parameters, %d values were given", wanted, given);
   for (int i = 1; i <= given; i++) check_value(L, i + 1);
   tcb_stmt_reset(u->core);
@@ -76,7 +76,7 @@ static tcb_status start(lua_State *L, tcb_stmt **out, int keep, tcb_err *err) {
 static int stmt_run(lua_State *L) {                      /* (...) -> rows changed | nil, err */
   tcb_stmt *s;
   tcb_err err;
-  tcb_status status = start(L, &s, 1, &err);
+  tcb_status status = start(L, lua_gettop(L) - 1, &s, 1, &err);
   while (status == TCB_OK) status = tcb_stmt_step(s, &err);
   int64_t changes = tcb_stmt_changes(s);
   tcb_stmt_reset(s);
@@ -110,7 +110,7 @@ static int stmt_row(lua_State *L) {                      /* (...) -> first row |
   tcb_err err;
   int raised = 0, arguments = lua_gettop(L);
   luaL_checkstack(L, 4, "row");
-  tcb_status status = start(L, &s, 1, &err);
+  tcb_status status = start(L, lua_gettop(L) - 1, &s, 1, &err);
   lua_pushcfunction(L, push_row);
   lua_insert(L, 1);                                      /* the values stay on the stack: their bytes are bound */
   if (status == TCB_OK) status = tcb_stmt_step(s, &err);
@@ -123,6 +123,27 @@ static int stmt_row(lua_State *L) {                      /* (...) -> first row |
   if (raised) return lua_error(L);
   if (status == TCB_OK) return 1;
   lua_settop(L, arguments);
+  if (status != TCB_NOT_FOUND) return l_fail(L, &err);
+  lua_pushnil(L);
+  return 1;
+}
+
+static int stmt_into(lua_State *L) {                     /* (buf, ...) -> buf: the first row's first column | nil (none) | nil, err */
+  tcb_buf *to = l_checkbuf(L, 2);
+  tcb_stmt *s;
+  tcb_err err;
+  size_t len;
+  lua_pushvalue(L, 2);
+  lua_remove(L, 2);                                      /* behind the values */
+  tcb_status status = start(L, lua_gettop(L) - 2, &s, 1, &err);
+  if (status == TCB_OK) status = tcb_stmt_step(s, &err);
+  to->len = 0;
+  if (status == TCB_OK) {
+    const char *bytes = tcb_stmt_bytes(s, 0, &len);
+    status = tcb_buf_add(to, bytes, len, &err);
+  }
+  tcb_stmt_reset(s);
+  if (status == TCB_OK) return 1;
   if (status != TCB_NOT_FOUND) return l_fail(L, &err);
   lua_pushnil(L);
   return 1;
@@ -152,7 +173,7 @@ static int rows_next(lua_State *L) {                     /* upvalues: statement,
 static int stmt_rows(lua_State *L) {                     /* (...) -> iterator over rows; it raises what the disk causes */
   tcb_stmt *s;
   tcb_err err;
-  tcb_status status = start(L, &s, 0, &err);
+  tcb_status status = start(L, lua_gettop(L) - 1, &s, 0, &err);
   if (status != TCB_OK) {
     tcb_stmt_reset(s);
     l_fail(L, &err);
@@ -188,7 +209,7 @@ static int stmt_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"run", stmt_run}, {"row", stmt_row}, {"rows", stmt_rows}, {"reset", stmt_reset}, {"close", stmt_close}, {NULL, NULL}
+  {"run", stmt_run}, {"row", stmt_row}, {"into", stmt_into}, {"rows", stmt_rows}, {"reset", stmt_reset}, {"close", stmt_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = { {"__gc", stmt_close}, {"__close", stmt_close}, {"__tostring", stmt_tostring}, {NULL, NULL} };
 

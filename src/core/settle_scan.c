@@ -45,6 +45,22 @@ static inline const char *take(const char *p, const char *end, tcb_slice *out) {
   return q;
 }
 
+/* The same for a string that is expected to be `n` bytes long, 40 at most: what comes behind need not wait for the search's result, only
+   for a branch that is foreseen. */
+static inline const char *take_of(size_t n, const char *p, const char *end, tcb_slice *out) {
+#ifdef __SSE2__
+  if (end - p >= 48 && n - 1 < 40 && p[n] == '"' && p[n - 1] != '\\') {
+    const __m128i mark = _mm_set1_epi8('"');
+    uint64_t found = 0;
+    for (size_t i = 0; i < n; i += 16)
+      found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + i)), mark)) << i;
+    if ((found & ((UINT64_C(1) << n) - 1)) == 0) return *out = (tcb_slice){ p, p + n }, p + n;
+  }
+#endif
+  (void)n;
+  return take(p, end, out);
+}
+
 static const char *digits(const char *p, const char *end, tcb_slice *out) {
   out->from = p;
   while (p < end && (unsigned char)(*p - '0') < 10) p++;
@@ -78,11 +94,20 @@ static inline const char *instant(const char *p, const char *end, int64_t *n) {
   return behind && tcb_match_instant(all.from, (size_t)(all.to - all.from), n) ? behind : NULL;
 }
 
-/* A number into its place of the key; 0 when it does not fit. */
-static inline int number(tcb_slice v, char to[16]) {
+/* A number into its place of the key; 0 when it does not fit. What lies behind it up to `end` may be read. */
+static inline int number(tcb_slice v, const char *end, char to[16]) {
   if (v.from < v.to && *v.from == '+') v.from++;
   size_t len = (size_t)(v.to - v.from);
   if (len > 16) return 0;
+#ifdef __SSE2__
+  static const unsigned char kept[32] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 };
+  if (end - v.from >= 16) {
+    __m128i text = _mm_loadu_si128((const __m128i *)(const void *)v.from);
+    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(kept + 16 - len));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_and_si128(text, mask));
+    return 1;
+  }
+#endif
   memset(to, 0, 16);
   memcpy(to, v.from, len);
   return 1;
@@ -94,40 +119,50 @@ static inline int may_escape(tcb_slice v, size_t usual, size_t also) {
   return len != usual && len != also && memchr(v.from, '\\', len) != NULL;
 }
 
-/* The bet. Behind the row, or NULL when it is lost; `p` is at the row's brace. The hash is 0 when the key cannot be one. */
-static const char *read_expected(const char *p, const char *end, tcb_row_slices *row, uint64_t *hash) {
+/* A label in lower case into its place of the key, by eights: a hash that reads what was written in other pieces would wait. */
+static inline void lower_label(const char *from, size_t len, char to[TCB_MATCH_LABEL]) {
+  const uint64_t lower = UINT64_C(0x2020202020202020);
+  size_t i = 0;
+  for (; i + 8 <= len; i += 8) {
+    uint64_t eight;
+    memcpy(&eight, from + i, 8);
+    eight |= lower;
+    memcpy(to + i, &eight, 8);
+  }
+  for (; i < TCB_MATCH_LABEL; i += 8) {
+    uint64_t rest = 0;
+    for (size_t k = len; k > i; k--) rest = rest << 8 | (unsigned char)(from[k - 1] | 0x20);
+    tcb_match_store(to + i, rest);
+  }
+}
+
+/* The bet. Behind the row, or NULL when it is lost; `p` is at the row's brace. The hash is 0 when the key cannot be one. `row` holds the
+   row before: numbers are mostly as long as the last ones. */
+static inline const char *read_expected(const char *p, const char *end, tcb_row_slices *row, uint64_t *hash) {
   tcb_slice skipped;
   tcb_match_key key;
   const char *from = p;
+  size_t caller = (size_t)(row->caller.to - row->caller.from), receiver = (size_t)(row->receiver.to - row->receiver.from);
   row->is_plain = 0;
   row->message.from = row->field.from = row->starts.from = row->ends.from = NULL;
-  if (!LIT(p, end, "{\"id\":\"") || (p = take(p, end, &row->id)) == NULL) return NULL;
-  if (!LIT(p, end, "\",\"caller_number\":\"") || (p = take(p, end, &row->caller)) == NULL) return NULL;
-  if (!LIT(p, end, "\",\"receiver_number\":\"") || (p = take(p, end, &row->receiver)) == NULL) return NULL;
-  if (!LIT(p, end, "\",\"label_id\":\"") || (p = take(p, end, &row->label)) == NULL) return NULL;
+  if (!LIT(p, end, "{\"id\":\"") || (p = take_of(36, p, end, &row->id)) == NULL) return NULL;
+  if (!LIT(p, end, "\",\"caller_number\":\"") || (p = take_of(caller, p, end, &row->caller)) == NULL) return NULL;
+  if (!LIT(p, end, "\",\"receiver_number\":\"") || (p = take_of(receiver, p, end, &row->receiver)) == NULL) return NULL;
+  if (!LIT(p, end, "\",\"label_id\":\"") || (p = take_of(36, p, end, &row->label)) == NULL) return NULL;
   if (LIT(p, end, "\",\"dynamic_label_name\":\"") && (p = take(p, end, &skipped)) == NULL) return NULL;
   if (LIT(p, end, "\",\"dynamic_call_reason\":\"") && (p = take(p, end, &skipped)) == NULL) return NULL;
   if (!LIT(p, end, "\",\"starts_at\":") || (p = instant(p, end, &key.starts_at)) == NULL) return NULL;
   if (!LIT(p, end, ",\"ends_at\":") || (p = instant(p, end, &key.ends_at)) == NULL) return NULL;
-  if (!LIT(p, end, ",\"status_info\":{\"status\":\"") || (p = take(p, end, &row->status)) == NULL) return NULL;
+  if (!LIT(p, end, ",\"status_info\":{\"status\":\"") || (p = take_of(7, p, end, &row->status)) == NULL) return NULL;
   if (LIT(p, end, "\",\"field\":\"") && (p = take(p, end, &row->field)) == NULL) return NULL;
   if (LIT(p, end, "\",\"message\":\"") && (p = take(p, end, &row->message)) == NULL) return NULL;
-  if (!LIT(p, end, "\"},\"created_at\":\"") || (p = take(p, end, &skipped)) == NULL || !LIT(p, end, "\"}")) return NULL;
+  if (!LIT(p, end, "\"},\"created_at\":\"") || (p = take_of(24, p, end, &skipped)) == NULL || !LIT(p, end, "\"}")) return NULL;
   if (may_escape(row->id, 36, 36) || may_escape(row->status, sizeof "success" - 1, sizeof "error" - 1)) return NULL;
   size_t label = (size_t)(row->label.to - row->label.from);
   if (label > TCB_MATCH_LABEL || row->label.to - from > 512) return NULL;
   *hash = 0;
-  if (!number(row->caller, key.caller) || !number(row->receiver, key.receiver)) return p;
-  memset(key.label, 0, sizeof key.label);
-  memcpy(key.label, row->label.from, label);
-  const uint64_t lower = UINT64_C(0x2020202020202020);
-  for (size_t i = 0; i + 8 <= label; i += 8) {
-    uint64_t eight;
-    memcpy(&eight, key.label + i, 8);
-    eight |= lower;
-    memcpy(key.label + i, &eight, 8);
-  }
-  for (size_t i = label & ~(size_t)7; i < label; i++) key.label[i] |= 0x20;
+  if (!number(row->caller, end, key.caller) || !number(row->receiver, end, key.receiver)) return p;
+  lower_label(row->label.from, label, key.label);
   *hash = tcb_match_hash(&key);
   return p;
 }
@@ -196,8 +231,7 @@ static tcb_status broken(const char *doc, const char *at, tcb_err *err) {
 static tcb_status read_rows(tcb_settle *s, const char *doc, const char **at, const char *end, tcb_buf *odd, tcb_err *err) {
   const char *p = tcb_jscan_spaces(*at + 1, end);
   if (p < end && *p == ']') return *at = p + 1, TCB_OK;
-  for (;;) {
-    tcb_row_slices row;
+  for (tcb_row_slices row = { 0 };;) {
     uint64_t hash;
     const char *from = p, *behind = read_expected(p, end, &row, &hash);
     tcb_status status;

@@ -273,9 +273,11 @@ function Journal:input(seq)
   return row and named(row, INPUT)
 end
 
---- The hashes of a batch alone.
-function Journal:hashes(seq)
-  local row = assert(self:statement("SELECT hashes FROM hash WHERE seq = ?")):row(seq)
+--- The hashes of a batch alone; with a tcb.buf `into`: that buffer, which holds them.
+function Journal:hashes(seq, into)
+  local s = assert(self:statement("SELECT hashes FROM hash WHERE seq = ?"))
+  if into then return s:into(into, seq) end
+  local row = s:row(seq)
   return row and row[1]
 end
 

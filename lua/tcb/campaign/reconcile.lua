@@ -57,7 +57,7 @@ end
 function Reconcile:settle(b, body)
   local j, settle = self.journal, self.settler
   local codes, marks, ids, notes = j:outcomes(b.seq)
-  local ok, odd = settle:begin(j:hashes(b.seq), codes, ids, marks, notes)
+  local ok, odd = settle:begin(j:hashes(b.seq, self.hashes), codes, ids, marks, notes)
   if ok then ok, odd = settle:scan(body, b.batch_id) end
   if ok and odd then ok, odd = M.take_odd(settle, body, odd) end
   if not ok then return nil, odd end
@@ -122,33 +122,35 @@ function Reconcile:poll(b)
   if err.kind ~= "cancelled" and (mono() - self.succeeded_us) / 1e6 >= self.patience_s then self:stop("patience", err) end
 end
 
-function Reconcile:start(b)
-  while self.in_flight >= IN_FLIGHT and not self.stopped do self.room:wait() end
-  if self.stopped then return end
-  self.in_flight = self.in_flight + 1
-  local t = task.spawn(self.poll, self, b)
-  t.on_done = function()
-    local no_memory = errors.memory(t.err)
-    if no_memory then
-      self.journal:abandon(no_memory)
-      self:stop("memory", no_memory)
-    end
-    self.in_flight = self.in_flight - 1
-    self.room:pulse()
-    return no_memory
-  end
-end
-
 function Reconcile:open_batches()
   return self.journal:batches("state = ? AND open > 0" .. (self.where or ""), STATE.sent)
 end
 
---- One pass over the open batches: polls those that are due.
-function Reconcile:pass()
-  for b in self:open_batches() do
+--- Polls those that are due, one after the other.
+function Reconcile:work(batches)
+  for b in batches do
     local at = now()
-    if due_at(b, at) <= at then self:start(b) end
+    if due_at(b, at) <= at then self:poll(b) end
     if self.stopped then break end
+  end
+end
+
+--- One pass over the open batches, which a few tasks share.
+function Reconcile:pass()
+  local batches = self:open_batches()
+  for _ = 1, IN_FLIGHT do
+    local t = task.spawn(self.work, self, batches)
+    self.in_flight = self.in_flight + 1
+    t.on_done = function()
+      local no_memory = errors.memory(t.err)
+      if no_memory then
+        self.journal:abandon(no_memory)
+        self:stop("memory", no_memory)
+      end
+      self.in_flight = self.in_flight - 1
+      self.room:pulse()
+      return no_memory
+    end
   end
   while self.in_flight > 0 do self.room:wait() end
 end
@@ -197,8 +199,8 @@ function M.new(fields)
   local s, err = settler(fields.journal)
   if not s then return nil, err end
   local self = setmetatable({ settler = s, in_flight = 0, room = task.event(), wake = task.event(), succeeded_us = mono(),
-    codes = core.buf(),
-    ids = core.buf(), spare = {}, result = {}, call = fields.dialect == "v1" and "v1_status" or "status" }, Reconcile)
+    hashes = core.buf(), codes = core.buf(), ids = core.buf(), spare = {}, result = {},
+    call = fields.dialect == "v1" and "v1_status" or "status" }, Reconcile)
   for k, v in pairs(fields) do self[k] = v end
   return self
 end
