@@ -39,7 +39,7 @@ local function simulate(o, need_by)
   local mints = o.limits.mint and o.limits.mint.count or math.huge
   local keep_reserve = not (o.tokens and o.tokens >= mints)
   local state = core.governor{ mint = limit_us(o.limits.mint), push = limit_us(o.limits.push), personalise = nil, life_us = 3600000000 }
-  local times, minting, first = {}, minter(state, pool), clock.now()
+  local minting, first, last = minter(state, pool), nil, nil
   for i = 1, o.batches do
     local due = need_by and clock.mono() + math.max(0, need_by(i) - clock.now()) * 1000 or nil
     while true do
@@ -58,16 +58,19 @@ local function simulate(o, need_by)
         minting.wait(math.max(1000, a))
       end
     end
-    times[i] = clock.now()
+    last = clock.now()
+    first = first or last
+    if o.on_sent then o.on_sent(i, last) end
   end
   local last_us = o.batches > 1 and LAST_US or o.batches > 0 and ANSWER_US or 0
-  return { starts_at = times[1] or first, finishes_at = (times[o.batches] or first) + last_us / 1000, tokens = minting.count(), times = times }
+  return { starts_at = first or clock.now(), finishes_at = (last or clock.now()) + last_us / 1000, tokens = minting.count() }
 end
 
 --- Simulates a push. Nothing else runs meanwhile; the clock is as before afterwards.
----@param o { batches: integer, limits: table, tokens: integer?, now: integer } limits as of tcb.config
+---@param o { batches: integer, limits: table, tokens: integer?, now: integer, on_sent: fun(i: integer, at: integer)? } limits as of
+---       tcb.config; `on_sent` is told when each batch is sent
 ---@param need_by? fun(i: integer): integer the first window of batch i, epoch ms
----@return { starts_at: integer, finishes_at: integer, tokens: integer, times: integer[] }
+---@return { starts_at: integer, finishes_at: integer, tokens: integer }
 function M.run(o, need_by)
   local was_virtual, before, shift = clock.virtual(), clock.now(), clock.shift()
   clock.virtual(o.now)

@@ -11,11 +11,10 @@ local MARGIN_MS = 120000            -- a push that would be over so long before 
 
 --- How many of the batches would leave after their first window has opened.
 local function missed(conf, opens, now)
-  local f = forecast.run({ batches = #opens, limits = conf.limits, tokens = conf.tokens, now = now }, function(i) return opens[i] end)
   local n = 0
-  for i, sent in ipairs(f.times) do
+  forecast.run({ batches = #opens, limits = conf.limits, tokens = conf.tokens, now = now, on_sent = function(i, sent)
     if sent > opens[i] then n = n + 1 end
-  end
+  end }, function(i) return opens[i] end)
   return n
 end
 

@@ -32,13 +32,22 @@ local function limits_of(c, o)
   return (config.limits(o.limits or os.getenv "TCB_LIMITS")), o.tokens
 end
 
---- How late the batches would be: the worst, and the window it misses.
-local function lateness(times, opens)
-  local worst, at = 0, nil
-  for i, sent in ipairs(times) do
-    if sent - opens[i] > worst then worst, at = sent - opens[i], opens[i] end
+--- A list of instants in buffers: the only thing that a plan keeps of each batch, and nothing that the collector waits for to double.
+local DIGITS, PIECE = 15, 1092                            -- of an instant; instants a buffer of 16 kB
+local function add(list, at)
+  local piece = list[#list]
+  if not piece or #piece == PIECE * DIGITS then
+    piece = core.buf()
+    list[#list + 1] = piece
   end
-  return worst, at
+  assert(piece:add(("%015.0f"):format(at)))
+end
+
+local function getter(list)
+  return function(i)
+    local from = (i - 1) % PIECE * DIGITS
+    return tonumber(list[math.floor((i - 1) / PIECE) + 1]:string(from + 1, from + DIGITS))
+  end
 end
 
 --- Looks at the whole input.
@@ -50,22 +59,25 @@ function M.run(c, o)
   local shape, err = setup.unsent_shape(c)
   if not shape then return nil, err end
   local now, opens, sums = core.clock.now(), {}, nil
-  sums, err = c.source:scan(shape, now, { fault = o.on_fault, batch = function(b) opens[#opens + 1] = b.min_starts_at end,
+  sums, err = c.source:scan(shape, now, { fault = o.on_fault, batch = function(b) add(opens, b.min_starts_at) end,
     wait = function(fd) core.poll({ fd }, 3600) end })
   if not sums then return nil, err end
   local limits, tokens = limits_of(c, o)
-  local function send(in_order)
-    local f = forecast.run({ batches = sums.batches, limits = limits, tokens = tokens, now = now }, function(i) return in_order[i] end)
-    local late, at = lateness(f.times, in_order)
+  local function send(opens_at)                            -- how late the batches would be: the worst, and the window it misses
+    local late, at = 0, nil
+    local f = forecast.run({ batches = sums.batches, limits = limits, tokens = tokens, now = now, on_sent = function(i, sent)
+      local open = opens_at(i)
+      if sent - open > late then late, at = sent - open, open end
+    end }, opens_at)
     return f, late, at
   end
-  local f, late, misses_at = send(opens)
+  local f, late, misses_at = send(getter(opens))
   local order = "input"
   if c.options.sort or (late > 0 and sorts.may_sort(c, { limits = limits })) then
     local sorted
     sorted, err = c.source:opens(shape, now, true)
     if not sorted then return nil, err end
-    local f2, late2, misses2 = send(sorted)
+    local f2, late2, misses2 = send(function(i) return sorted[i] end)
     if c.options.sort or late2 < late then f, late, misses_at, order = f2, late2, misses2, "starts_at" end
   end
   return { rows = sums.rows, ok = sums.ok, refused = sums.refused, duplicates = sums.duplicates, overlaps = sums.overlaps,

@@ -55,7 +55,7 @@ end
 local function run(opts, rest, env)
   local file = rest[1]
   if #rest ~= 1 then return env.usage "needs one FILE, or - for standard input" end
-  if file == "-" and not opts.journal then return env.usage "needs --journal PATH with standard input" end
+  if file == "-" and not opts.journal and not opts.dry_run then return env.usage "needs --journal PATH with standard input" end
   local o, wrong = campaign.shape(opts)
   if not o then return type(wrong) == "string" and env.usage(wrong) or env.fail(wrong) end
   o.stop_over, wrong = per_cent(opts.stop_over)
