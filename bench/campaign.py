@@ -1,5 +1,5 @@
-"""Push, push with a hook, reconcile and plan of 1,000,000 rows against the Python client of bench/yardstick: CPU seconds of each process
-alone, cases in turn, medians. The sink (nginx, bench/yardstick/sink.conf) runs on the second processor, clients on the first; the
+"""Push, push with a hook, reconcile and plan of 1,000,000 rows against the Python client of bench/yardstick and a Lua client (peer_lua.lua):
+CPU seconds of each process alone, cases in turn, medians; peak memory at two sizes. The sink (nginx, bench/yardstick/sink.conf) runs on the second processor, clients on the first; the
 journal is durable, every rule is on. `campaign.py QUICK` takes fewer rounds."""
 import json
 import os
@@ -11,6 +11,7 @@ import measure
 from measure import ROOT, Run, data, in_turn, median, need, verdict
 
 PUSH, PUSH_AIM, RECONCILE, RECONCILE_AIM = 12, 17, 7.5, 11      # Python's CPU / ours, at least; and what we aim at
+LUA = 1.2                           # Python's CPU / the Lua client's, at least: so that it is a fair one
 GROWTH = 0.10                       # CPU a record must not grow with the file
 MEMORY_KB, PLAN_KB, STEP_KB = 16 * 1024, 8 * 1024, 512
 DOCUMENTS = 2000
@@ -20,11 +21,14 @@ folder = os.path.join(measure.DATA, "campaign")
 shutil.rmtree(folder, ignore_errors=True)
 os.makedirs(os.path.join(folder, "data"))
 big, small = data("csv-1000000.csv", "csv", "1000000"), data("csv-100000.csv", "csv", "100000")
-match, status = os.path.join(measure.DATA, "match.csv"), os.path.join(measure.DATA, "status.json")
-if not os.path.exists(status):
-    need(Run([sys.executable, os.path.join(ROOT, "bench/yardstick/gen.py"), "match", "1000000", match, status + ".new"]), "gen.py match")
-    os.rename(status + ".new", status)
-shutil.copy(status, os.path.join(folder, "data/status.json"))
+match, match_small = os.path.join(measure.DATA, "match.csv"), os.path.join(measure.DATA, "match-100000.csv")
+for rows, path in (("1000000", match), ("100000", match_small)):
+    if not os.path.exists(path + ".json"):
+        need(Run([sys.executable, os.path.join(ROOT, "bench/yardstick/gen.py"), "match", rows, path, path + ".new"]), "gen.py match")
+        os.rename(path + ".new", path + ".json")
+shutil.copy(match + ".json", os.path.join(folder, "data/status.json"))       # that of both: the same 500 records over and over
+with open(match + ".json", "rb") as one, open(match_small + ".json", "rb") as other:
+    assert one.read() == other.read()
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -55,8 +59,8 @@ def push(source, *options, journal="push.db"):
     return need(Run([tcb, "push", source, "--journal", fresh(journal), "--no-store", "--json", "--quiet", *options], env=env), "tcb push", 0, 4)
 
 
-def reconcile():
-    journal = fresh("reconcile.db", os.path.join(folder, "match.db"))
+def reconcile(of="match.db"):
+    journal = fresh("reconcile.db", os.path.join(folder, of))
     return need(Run([tcb, "reconcile", journal, "--no-store", "--json", "--quiet"], env=env), "tcb reconcile", 4)
 
 
@@ -64,23 +68,33 @@ def peer(*argv):
     return need(Run([sys.executable, python, *argv]), "peer_python.py")
 
 
+def lua(*argv):
+    return need(Run(["lua5.4", os.path.join(ROOT, "bench/peer_lua.lua"), *argv]), "peer_lua.lua")
+
+
 sink("start")
 try:
     pushed = json.loads(push(match, journal="match.db").out)
     assert pushed["sent"] == 1_000_000 and pushed["batches"] == DOCUMENTS, pushed
+    push(match_small, journal="small.db")
     ids = os.path.join(folder, "map.csv")
     cases = {
         "push": lambda: push(big),
         "python push": lambda: peer("push", url, big, ids),
         "reconcile": reconcile,
         "python reconcile": lambda: peer("rec", url, ids, str(DOCUMENTS)),
+        "lua push": lambda: lua("push", big, url, ids),
+        "lua reconcile": lambda: lua("rec", ids, url, str(DOCUMENTS)),
         "push 100,000": lambda: push(small),
         "push with a hook": lambda: push(big, "--script", hooks, journal="hook.db"),
+        "push with a hook 100,000": lambda: push(small, "--script", hooks, journal="hook.db"),
+        "reconcile 100,000": lambda: reconcile("small.db"),
         "plan": lambda: need(Run([tcb, "plan", big, "--json"], env=env), "tcb plan", 0, 4, 6),
         "plan 100,000": lambda: need(Run([tcb, "plan", small, "--json"], env=env), "tcb plan", 0, 4, 6),
         "start": lambda: need(Run([tcb, "-e", ""], env=env), "tcb -e ''"),
     }
-    rounds = {name: 3 if quick else 7 for name in cases} | {"python push": 1 if quick else 3, "python reconcile": 1 if quick else 3, "push with a hook": 3}
+    rounds = {name: 1 if quick and name.startswith(("python", "lua")) else 3 if quick or "python" in name or "lua" in name or "hook" in name else 7
+              for name in cases}
     runs = in_turn(cases, rounds)
 finally:
     sink("stop")
@@ -99,17 +113,21 @@ assert settled["reasons"] == {k.split("|")[2]: int(n) for k, n in tally.items() 
 planned = json.loads(last["plan"][-1])["summary"]
 assert (planned["ok"], planned["refused"]) == (want["accepted"], want["rejected"]), planned
 
-print(f"{'1,000,000 rows':<20} {'CPU s':>8} {'x python':>9} {'wall s':>8} {'peak MB':>8}")
+print(f"{'1,000,000 rows':<25} {'CPU s':>8} {'x python':>9} {'wall s':>8} {'peak MB':>8}")
 for name in cases:
-    against = {"push": "python push", "push with a hook": "python push", "reconcile": "python reconcile"}.get(name)
+    against = {"push": "python push", "push with a hook": "python push", "lua push": "python push", "reconcile": "python reconcile",
+               "lua reconcile": "python reconcile"}.get(name)
     ratio = f"{cpu[against] / cpu[name]:9.1f}" if against else " " * 9
-    print(f"{name:<20} {cpu[name]:8.3f} {ratio} {wall[name]:8.2f} {peak[name] / 1024:8.1f}")
+    print(f"{name:<25} {cpu[name]:8.3f} {ratio} {wall[name]:8.2f} {peak[name] / 1024 if name != 'start' else 0:8.1f}")
 print(f"aims: push {PUSH_AIM} x, reconcile {RECONCILE_AIM} x")
-slope, own = (cpu["push"] - cpu["push 100,000"]) / 900_000, (cpu["push"] - cpu["start"]) / 1_000_000
 verdict("push_ratio", cpu["python push"] / cpu["push"], PUSH, True)
 verdict("reconcile_ratio", cpu["python reconcile"] / cpu["reconcile"], RECONCILE, True)
-verdict("push_cpu_per_record_growth", slope / own - 1, GROWTH, False)
+for name in ("push", "reconcile"):
+    verdict(name + "_lua_client_ratio", cpu["python " + name] / cpu["lua " + name], LUA, True)
+for name in ("push", "push with a hook", "reconcile", "plan"):
+    slope, own = (cpu[name] - cpu[name + " 100,000"]) / 900_000, (cpu[name] - cpu["start"]) / 1_000_000
+    verdict(name.replace(" ", "_") + "_cpu_per_record_growth", slope / own - 1, GROWTH, False)
+    verdict(name.replace(" ", "_") + "_peak_growth_kb", peak[name] - peak[name + " 100,000"], STEP_KB, False)
 verdict("push_peak_kb", peak["push"], MEMORY_KB, False)
-verdict("push_peak_growth_kb", peak["push"] - peak["push 100,000"], STEP_KB, False)
 verdict("reconcile_peak_kb", peak["reconcile"], MEMORY_KB, False)
 verdict("plan_peak_kb", peak["plan"], PLAN_KB, False)

@@ -61,7 +61,7 @@ function M.of_feed(feed, b)
     records = b.count, body = b.body, spans = b.spans, hashes = b.hashes, refused = b.refused ~= "" and b.refused or nil,
     refused_count = b.refused_count, dropped = (b.dropped or 0) + (b.excluded_count or 0), split = b.split, checkpoint = b.checkpoint,
     planned_at = b.now or core.clock.now(), starts_at = b.min_starts_at, last_starts_at = b.max_starts_at,
-    ends_at = b.min_ends_at, last_ends_at = b.max_ends_at, kept_body = b.keep and b.body:string() or nil,
+    ends_at = b.min_ends_at, last_ends_at = b.max_ends_at, kept_body = b.keep and b.body or nil,
     give_back = function() feed:release(b) end,
   }
 end

@@ -9,7 +9,6 @@ local schema = require "tcb.campaign.schema"
 local task = require "tcb.task"
 
 local STATE = schema.STATE
-local blob = function(bytes) return type(bytes) == "string" and core.buf(bytes) or bytes end
 
 ---@class tcb.Journal
 local Journal = {}
@@ -22,15 +21,17 @@ local SQL = {
   get = "SELECT name, value FROM header",
   batch = "INSERT INTO batch (seq, state, records, open, planned_at, starts_at, ends_at, last_ends_at, parent, generation)"
     .. " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-  input = "INSERT INTO input (seq, spans, origin, refused, refused_count, dropped, split, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  hash = "INSERT INTO hash (seq, hashes) VALUES (?, ?)",
-  body = "INSERT INTO body (seq, body) VALUES (?, ?)",
+  input = "INSERT INTO input (seq, spans, origin, refused, refused_count, dropped, split, checkpoint)"
+    .. " VALUES (?, CAST(? AS BLOB), CAST(? AS BLOB), CAST(? AS BLOB), ?, ?, ?, CAST(? AS BLOB))",
+  hash = "INSERT INTO hash (seq, hashes) VALUES (?, CAST(? AS BLOB))",
+  body = "INSERT INTO body (seq, body) VALUES (?, CAST(? AS BLOB))",
   state = "UPDATE batch SET state = ?, reason = ?, events = events || ? WHERE seq = ?",
   sent = "UPDATE batch SET state = ?, batch_id = ?, sent_at = ?, reason = NULL, events = events || ? WHERE seq = ?",
   polled = "UPDATE batch SET open = ?, polls = polls + 1, polled_at = ?, events = events || ? WHERE seq = ?",
   open = "UPDATE batch SET open = ? WHERE seq = ?",
-  outcome = "INSERT OR REPLACE INTO outcome (seq, codes, marks, notes) VALUES (?, ?, ?, ?)",
-  ids = "INSERT OR REPLACE INTO record_id (seq, ids) VALUES (?, ?)",
+  outcome = "INSERT OR REPLACE INTO outcome (seq, codes, marks, notes)"
+    .. " VALUES (?, CAST(? AS BLOB), CAST(? AS BLOB), CAST(? AS BLOB))",
+  ids = "INSERT OR REPLACE INTO record_id (seq, ids) VALUES (?, CAST(? AS BLOB))",
   reason = "INSERT OR REPLACE INTO reason (n, text, field) VALUES (?, ?, ?)",
   forget = "DELETE FROM body WHERE seq = ?",
   purge_hash = "UPDATE hash SET hashes = zeroblob(length(hashes)) WHERE seq = ?",
@@ -167,10 +168,10 @@ function Journal:add(b)
       b.generation or 0)
     if not ok then return nil, err end
   end
-  ok, err = self:_run("input", seq, blob(b.spans), blob(b.origin), blob(b.refused), b.refused_count or 0, b.dropped or 0, b.split or 0,
-    blob(b.checkpoint))
-  if ok and b.hashes then ok, err = self:_run("hash", seq, blob(b.hashes)) end
-  if ok and b.kept_body then ok, err = self:_run("body", seq, blob(b.kept_body)) end
+  ok, err = self:_run("input", seq, b.spans, b.origin, b.refused, b.refused_count or 0, b.dropped or 0, b.split or 0,
+    b.checkpoint)
+  if ok and b.hashes then ok, err = self:_run("hash", seq, b.hashes) end
+  if ok and b.kept_body then ok, err = self:_run("body", seq, b.kept_body) end
   if not ok then return nil, err end
   self._next, b.seq = seq + 1, seq
   return true
@@ -203,8 +204,8 @@ end
 function Journal:outcome(seq, codes, marks, ids, notes, open)
   local ok, err = self:_touch()
   if not ok then return nil, err end
-  ok, err = self:_run("outcome", seq, blob(codes), blob(marks), blob(notes))
-  if ok and ids then ok, err = self:_run("ids", seq, blob(ids)) end
+  ok, err = self:_run("outcome", seq, codes, marks, notes)
+  if ok and ids then ok, err = self:_run("ids", seq, ids) end
   if ok and open then ok, err = self:_run("open", open, seq) end
   return ok, err
 end

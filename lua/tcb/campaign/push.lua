@@ -47,6 +47,7 @@ end
 function Push:before(item, slot)
   local at = now()
   if item.ends_at <= at or (self.strict and item.starts_at <= at) then
+    if item.kept_body == item.body then item.kept_body = item.body:string() end       -- the journal keeps all of it
     local left, codes = core.body.expire(item.body, at, self.strict)
     if left then item:expire(codes, left) end
   end
