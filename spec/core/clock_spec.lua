@@ -39,4 +39,13 @@ describe("redact", function()
     assert.equal("key=[secret]&x", core.log.redact("key=s3cret-key-value&x"))
     assert.equal("91******3210[secret]91******3211", core.log.redact("919876543210s3cret-key-value919876543211"))
   end)
+
+  it("finds a secret that begins with digits behind a number", function()
+    core.log.secret("76790ec9-512a-4490-9dcf-7893faa0f8bf")
+    local key = "76790ec9-512a-4490-9dcf-7893faa0f8bf"
+    assert.equal("91******3210[secret]", core.log.redact("919876543210" .. key))
+    assert.equal("+91******3210[secret]", core.log.redact("+91 98765 43210" .. key))
+    assert.equal("12[secret]34[secret]", core.log.redact("12" .. key .. "34" .. key))
+    assert.equal("[secret]91******3210", core.log.redact(key .. "919876543210"))
+  end)
 end)

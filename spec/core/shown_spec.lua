@@ -32,6 +32,11 @@ describe("a value in a message", function()
     assert.matches('^receiver_number "91%*+3210" is too long', message { receiver_number = "9198765432109876543210" })
   end)
 
+  it("holds no secret that stands where a number should", function()
+    core.log.secret "76790ec9-512a-4490-9dcf-7893faa0f8bf"
+    assert.matches('^receiver_number "%[secret%]" holds', message { receiver_number = "76790ec9-512a-4490-9dcf-7893faa0f8bf" })
+  end)
+
   it("masks numbers and secrets in texts", function()
     core.log.secret "sesame-open"
     local text = message { dynamic_call_reason = "call 919876543210, the word is sesame-open & more of it" }

@@ -34,6 +34,14 @@ local SCRIPTS = {
   ["text.lua"] = 'local key, number = os.getenv "TCB_API_KEY", "%N"\nlocal function deep() error("boom " .. key .. " " .. number) end\ndeep()\n',
   ["object.lua"] = 'error(setmetatable({}, { __tostring = function() return os.getenv "TCB_API_KEY" .. " and %S" end }))\n',
   ["task.lua"] = 'local tcb = require "tcb"\ntcb.run(function() tcb.spawn(function() error("in a task: %N " .. os.getenv "TCB_API_KEY") end):wait() end)\n',
+  ["hungry"] = 'local number, key, t = "%N", os.getenv "TCB_API_KEY", {}\nwhile true do t[#t + 1] = (number .. key .. #t):rep(1000) end\n',
+  ["slow"] = 'local number, key = "%N", os.getenv "TCB_API_KEY"\nlocal function spin(n, k) while true do end end\nspin(number, key)\n',
+  ["events.lua"] = 'local inbox = assert(require "tcb".inbox("inbox.db"))\n'
+    .. 'print(inbox:put{ \'{"event_id":"e1","event_type":"cmb","cmb_payload":{"client_number":"%N"}}\', "%N is no event", "{}" })\n'
+    .. 'error("inbox of %N: " .. tostring(inbox) .. os.getenv "TCB_API_KEY")\n',
+  ["session"] = 'n, k = "%N", os.getenv "TCB_API_KEY"\n{ n, k, [n] = k }\nn .. k\nerror(n .. k)\nerror{ n, k }\nclient\nclient.account\nnope(n)\n'
+    .. 'client:personalise{ caller_number = n, receiver_number = k, label_id = n }\n:explain\n:limits\nclient:push{ { receiver_number = n .. k } }\n'
+    .. ':explain\n:reveal\nk\nclient._conf\ntcb.run(function() error(n .. k) end)\n:save saved.lua\n:nope %N\n%N = %N\n',
   ["syntax.lua"] = 'local number = "%N" "%N" =\n',
   ["option.lua"] = 'require "tcb".client{ api_key = "' .. KEY .. '2", no_such = "%N" }\n',
   ["personalise.lua"] = 'local c = assert(require "tcb".client())\nlocal ok, err = c:personalise{ caller_number = "911204567801",\n'
@@ -62,13 +70,23 @@ CSV
   tcb report r.csv > report.txt; tcb report r.csv --html report.html; tcb report r.csv --json > report.json
   tcb export r.csv > export.csv
   ls -l r.csv.tcb.db* state/* report.html | cut -c 1-10,11- >> modes.txt
-  rm -f r.csv.tcb.db*
+  tcb push - --journal pipe.db --label $label --caller 911204567801 < r.csv > pipe.txt
+  tcb push r.csv --journal kept.db --keep-input --label $label --caller 911204567801 > kept.txt
+  tcb journal verify pipe.db > verify.txt
+  ls -l pipe.db* kept.db* | cut -c 1-10,11- >> modes.txt
+  rm -f *.db*
   tcb doctor > doctor.txt
   tcb tokens > tokens.txt; tcb tokens --json > tokens.json
   for s in *.lua; do tcb $s > $s.out; done
   tcb -e "local n = '%N' local k = '$TCB_API_KEY' error(n .. k)" > e.out
   tcb -e "x = '%N' y = '$TCB_API_KEY' (" > e2.out
   echo "error('%N' .. '$TCB_API_KEY')" | tcb > stdin.out
+  tcb --memory-limit 30M hungry > e3.out; tcb --time-limit 0.2 slow > e4.out; tcb rehearse text.lua > e5.out
+  tcb -i < session > prompt.out
+  printf '%s\n' "%N" "%S" "x%N" | tcb publish no-such-set --file - > publish.out
+  tcb publish no-such-set %N %S > publish2.out; tcb delist no-such-set %N > delist.out
+  echo '{"receiver_number":"%N","caller_number":"%N"}' | tcb personalise --file - > real.out
+  tcb run events.lua > events.out; ls -l inbox.db* saved.lua | cut -c 1-10,11- >> modes.txt; rm -f inbox.db*
   for mode in bad good; do
     python3 echo.py $mode > port.$mode & echo $! > pid
     n=0; until [ -s port.$mode ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
@@ -89,13 +107,17 @@ CSV
   tcb labels --profile a > profile.out; tcb profile list > profile2.out
 done
 exec 2>&1
-for f in stderr.txt plan.txt push.txt reconcile.txt why.txt report.txt report.html report.json doctor.txt tokens.txt tokens.json *.out profile*; do
-  if [ $f = echo.out ]; then continue; fi
+grep -aohE '[A-Za-z0-9_-]{64}' state/*.db | sort -u > live.tokens      # those of the sandbox, as the state file holds them
+for f in pipe.txt kept.txt verify.txt stderr.txt plan.txt push.txt reconcile.txt why.txt report.txt report.html report.json doctor.txt tokens.txt tokens.json *.out profile*; do
+  case $f in echo.out|events.out|publish*.out) continue ;; esac      # numbers are what these print
   grep -an -e '%K' -e '%P' -e '%X' -e "$TCB_API_KEY" -e '98111 \?22233' -e 'eyJsentinel' $f /dev/null
+  grep -anF -f live.tokens $f /dev/null
 done
-echo "== keys in products"; grep -al -e '%K' -e '%P' -e '%X' -e "$TCB_API_KEY" -e 'eyJsentinel' export.csv echo.out
+echo "== keys in products"; grep -al -e '%K' -e '%P' -e '%X' -e "$TCB_API_KEY" -e 'eyJsentinel' export.csv saved.lua echo.out events.out publish*.out
+grep -alF -f live.tokens export.csv saved.lua echo.out events.out publish*.out
 echo "== modes"; grep -v '^-rw-------' modes.txt
 echo "== size"; wc -c < stderr.txt
+echo "== tokens"; wc -l < live.tokens
 echo "== said"; grep -c 'boom' stderr.txt
 ]]
 
@@ -108,10 +130,12 @@ if luas.abi == "lua5.4" then describe("secrets and numbers", function()
     local files = { "cat > echo.py <<'PY'\n" .. ECHO .. "PY\n" }
     for name, text in pairs(SCRIPTS) do files[#files + 1] = ("cat > %s <<'LUA'\n%sLUA\n"):format(name, fill(text)) end
     local r = sandboxed(table.concat(files) .. fill(LINES), { "--settle", "0.1", "--json" })
+    assert.truthy(r.out:find("== keys", 1, true), r.out .. r.err)
     assert.equal("", r.out:match "^(.-)== keys", "found where they must not be")
     assert.equal("", r.out:match "products\n(.-)== modes")
     assert.equal("", r.out:match "modes\n(.-)== size")
     assert.is_true(tonumber(r.out:match "size\n(%d+)") > 10000)
+    assert.is_true(tonumber(r.out:match "tokens\n(%d+)") >= 1)
     assert.is_true(tonumber(r.out:match "said\n(%d+)") >= 2)
   end)
 

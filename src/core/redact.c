@@ -38,15 +38,21 @@ static size_t secret_at(const tcb_secrets *s, const char *text, size_t len) {
   return 0;
 }
 
+/* Digits at text[at], up to where a secret begins. */
+static size_t digits_at(const tcb_secrets *s, const char *text, size_t len, size_t at) {
+  size_t n = 0;
+  while (at + n < len && isdigit((unsigned char)text[at + n]) && (n == 0 || secret_at(s, text + at + n, len - at - n) == 0)) n++;
+  return n;
+}
+
 /* Length of the digit run at text[at] when it is to be masked, else 0. What touches it and is a secret is no part of a word. */
 static size_t number_at(const tcb_secrets *s, const char *text, size_t len, size_t at, int behind_secret) {
-  size_t n = 0;
   unsigned char before = at && !behind_secret ? (unsigned char)text[at - 1] : ' ';
   if (isalnum(before) || before == '_') return 0;
-  while (at + n < len && isdigit((unsigned char)text[at + n])) n++;
+  size_t n = digits_at(s, text, len, at);
   if (n < 8 || n > 15 || (n == 13 && text[at] == '1')) return 0;
-  unsigned char after = at + n < len ? (unsigned char)text[at + n] : ' ';
-  if ((isalpha(after) || after == '_') && secret_at(s, text + at + n, len - at - n) == 0) return 0;
+  unsigned char after = at + n < len && secret_at(s, text + at + n, len - at - n) == 0 ? (unsigned char)text[at + n] : ' ';
+  if (isalpha(after) || after == '_') return 0;
   if (after == '-' && at + n + 1 < len && isxdigit((unsigned char)text[at + n + 1]) && n == 8) return 0;   /* a UUID's head */
   if (before == '-' && n == 12) return 0;                                                                   /* and its tail */
   return n;
@@ -55,13 +61,12 @@ static size_t number_at(const tcb_secrets *s, const char *text, size_t len, size
 static int parts_number(char c) { return c == ' ' || c == '-' || c == '(' || c == ')'; }
 
 /* The same for a number as people write it, `+91 98765 43210`: its length behind the plus at text[at], its digits masked in `out`. */
-static size_t written_at(const char *text, size_t len, size_t at, char out[16]) {
+static size_t written_at(const tcb_secrets *s, const char *text, size_t len, size_t at, char out[16]) {
   char digits[16];
   size_t n = 0, count = 0, taken = 0, end = 0, i = at + 1;
   if (at && isalnum((unsigned char)text[at - 1])) return 0;
   while (i < len) {
-    size_t group = 0;
-    while (i + group < len && isdigit((unsigned char)text[i + group])) group++;
+    size_t group = digits_at(s, text, len, i);
     if (group == 0 || n + group > 15) break;
     memcpy(digits + n, text + i, group);
     n += group, i += group, count++;
@@ -80,12 +85,12 @@ tcb_status tcb_redact(tcb_ctx *ctx, const char *text, size_t len, tcb_buf *out, 
     char masked[16];
     const char *with = "[secret]";
     size_t n = secret_at(&ctx->secrets, text + i, len - i);
-    if (n == 0 && text[i] == '+' && (n = written_at(text, len, i, masked)) > 0) with = masked, i++;
+    if (n == 0 && text[i] == '+' && (n = written_at(&ctx->secrets, text, len, i, masked)) > 0) with = masked, i++;
     if (n == 0 && isdigit((unsigned char)text[i])) {
       n = number_at(&ctx->secrets, text, len, i, i > 0 && i == plain);
       if (n) tcb_mask(text + i, n, masked), with = masked;
       else {
-        while (i < len && isdigit((unsigned char)text[i])) i++;
+        i += digits_at(&ctx->secrets, text, len, i);
         continue;
       }
     }

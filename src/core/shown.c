@@ -21,6 +21,13 @@ static void hide_digits(char *text) {
   }
 }
 
+static int holds_secret(const char *text, size_t len) {
+  static const char mark[] = "[secret]";
+  for (size_t i = 0; i + sizeof mark - 1 <= len; i++)
+    if (memcmp(text + i, mark, sizeof mark - 1) == 0) return 1;
+  return 0;
+}
+
 /* At most MOST bytes, whole characters, on one line. */
 static void cut(const char *text, size_t len, char out[MOST + 4]) {
   size_t n = len;
@@ -37,16 +44,15 @@ void tcb_shown(tcb_ctx *ctx, tcb_field field, const char *name, const tcb_cell *
   if (cell == NULL || cell->is_int || cell->text.data == NULL) return;
   tcb_text text = tcb_text_trim(cell->text.data, cell->text.len);
   if (text.len == 0 || tcb_utf8_count(text.data, text.len) < 0) return;
-  if (tcb_rules[field].type == TCB_TYPE_NUMBER) {
-    cut(text.data, text.len, value);
-    hide_digits(value);
-  } else {
-    tcb_buf masked;
-    tcb_buf_init(&masked, ctx);
-    tcb_status status = tcb_redact(ctx, text.data, text.len < LOOKED_AT ? text.len : LOOKED_AT, &masked, NULL);
-    if (status == TCB_OK) cut(masked.data, masked.len, value);
-    tcb_buf_free(&masked);
-    if (status != TCB_OK) return;
-  }
+  int is_number = tcb_rules[field].type == TCB_TYPE_NUMBER;
+  tcb_buf masked;
+  tcb_buf_init(&masked, ctx);
+  tcb_status status = tcb_redact(ctx, text.data, text.len < LOOKED_AT ? text.len : LOOKED_AT, &masked, NULL);
+  /* Of a number more is hidden, out of its own text: digits of what was masked would be counted again. */
+  if (status == TCB_OK && (!is_number || holds_secret(masked.data, masked.len))) cut(masked.data, masked.len, value);
+  else cut(text.data, text.len, value);
+  tcb_buf_free(&masked);
+  if (status != TCB_OK) return;
+  if (is_number) hide_digits(value);
   snprintf(out, TCB_SHOWN_BYTES, "%s \"%s\"", name, value);
 }
