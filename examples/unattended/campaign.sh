@@ -3,6 +3,7 @@
 # Run it as often as you like: it goes on where the last pass stopped, and two passes at a time are told apart by the journal.
 #   campaign.sh FOLDER [push options...]       FOLDER holds today.csv, and a file `options`, a push option or value a line, if you like
 set -u
+umask 077                                                # the outcomes hold phone numbers
 cd "$1" && shift
 code=0
 if [ -e options ]; then

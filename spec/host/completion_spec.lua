@@ -21,6 +21,17 @@ describe("tcb completion", luas.suffix ~= "" and function() end or function()
     assert.matches("/etc/passwd", complete "tcb publish x --file /etc/pass")
   end)
 
+  it("completes in bash at a terminal, key by key", function()
+    local r = terminal {
+      command = ("env PATH='%s/build':\"$PATH\" INPUTRC=/dev/null bash --norc --noprofile -i"):format(luas.root),
+      { "send", "PS1='B> '; bind 'set enable-bracketed-paste off'; source <(tcb completion bash); echo rea''dy\n" }, { "expect", "ready\r?\n.*B> " },
+      { "send", "tcb feat\t" }, { "expect", "ure-sets " }, { "send", "--dep\t" }, { "expect", "artment-id " },
+      { "send", "\21tcb push --in-doubt r\t" }, { "expect", "esend" }, { "send", "\21tcb profile \t\t" }, { "expect", "add +list +remove +use" },
+      { "send", "\21exit\n" },
+    }
+    assert.equal(0, r.code, r.text)
+  end)
+
   it("completes in zsh", function()
     local r = terminal {
       command = ("env PATH='%s/build':\"$PATH\" zsh -f -i"):format(luas.root),

@@ -92,6 +92,16 @@ describe("the prompt", function()
     assert.equal(0, r.code, r.text)
   end)
 
+  it("completes ids of the account: feature sets by their beginning or name, labels by field", function()
+    local r = session({
+      { "expect", "\n> " }, { "send", 'client:publish("2380\t' }, { "expect", "23806e65-53a2-4c66-b5cf-efa75815d489" },
+      { "send", '\21client:delist("logistics\t' }, { "expect", "23806e65-[-0-9a-f]+  Logistics Reminders 1\r?\n" }, { "expect", "  Logistics Surveys" },
+      { "send", '\21f = { feature_set_id = "health s\t' }, { "expect", "9498a412-|Health Surveys" },
+      { "send", '\21r = { label_id = "\t' }, { "expect", "  Acme Deliveries\r?\n" }, { "send", "\21\4" },
+    }, { args = "--sandbox" })
+    assert.equal(0, r.code, r.text)
+  end)
+
   it("shows what matters of an object first, in tables that fit the width", function()
     local r = session({
       { "expect", "\n> " }, { "send", "client:labels()\n" }, { "expect", "ID +NAME +LABEL TYPE .*dynamic.*page 1 of labels" }, { "expect", "> " },

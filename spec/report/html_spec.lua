@@ -50,6 +50,54 @@ describe("html.render", function()
     assert.is_truthy(page:find("tcb export november.db", 1, true))
   end)
 
+  it("has landmarks, a heading a section, headers in every table, and a label at its field", function()
+    local page = html.render(sample(4))
+    for _, tag in ipairs { "<header>", "<main>", '<html lang="en">', '<label class="screen">', 'role="status"', 'role="img" aria-label=' } do
+      assert.truthy(page:find(tag, 1, true), tag)
+    end
+    local sections, tables = 0, 0
+    for id, body in page:gmatch '<section aria%-labelledby="(%w+)">(.-)</section>' do
+      sections = sections + 1
+      assert.truthy(body:find(('<h2 id="%s">'):format(id), 1, true), id)
+    end
+    for head in page:gmatch "<table>.-<thead>(.-)</thead>" do
+      tables = tables + 1
+      for th in head:gmatch "<th([^>]*)>" do assert.truthy(th:find('scope="col"', 1, true) or th:find('aria-hidden="true"', 1, true), th) end
+    end
+    assert.same({ 7, 6 }, { sections, tables })
+  end)
+
+  it("can be read in light and dark: contrast of text 4.5, of bars 3", function()
+    local function luminance(hex)
+      if #hex == 3 then hex = hex:gsub("%x", "%0%0") end
+      local sum = 0
+      for i, weight in ipairs { 0.2126, 0.7152, 0.0722 } do
+        local c = tonumber(hex:sub(2 * i - 1, 2 * i), 16) / 255
+        sum = sum + weight * (c <= 0.03928 and c / 12.92 or ((c + 0.055) / 1.055) ^ 2.4)
+      end
+      return sum
+    end
+    local function contrast(a, b)
+      a, b = luminance(a), luminance(b)
+      return (math.max(a, b) + 0.05) / (math.min(a, b) + 0.05)
+    end
+    local schemes = 0
+    for block in require "tcb.report.style".CSS:gmatch ":root(%b{})" do
+      local colour = {}
+      for name, hex in block:gmatch "%-%-(%w+):#(%x+)" do colour[name] = hex end
+      schemes = schemes + 1
+      for _, ground in ipairs { "bg", "card" } do
+        for _, text in ipairs { "fg", "dim" } do
+          assert.is_true(contrast(colour[text], colour[ground]) >= 4.5, text .. " on " .. ground .. " in " .. block)
+        end
+        for _, bar in ipairs { "ok", "bad", "warn", "wait", "bar" } do
+          assert.is_true(contrast(colour[bar], colour[ground]) >= 3, bar .. " on " .. ground .. " in " .. block)
+        end
+      end
+    end
+    assert.equal(3, schemes)                               -- light, dark, print
+  end)
+
   it("is whole for a campaign without failures and without sends", function()
     local data = sample(0)
     data.timeline, data.slowest, data.reasons = {}, {}, {}
