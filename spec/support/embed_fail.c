@@ -21,7 +21,7 @@
 
 #include "bind/l_bind.h"
 
-#define HANG_S 10
+#define HANG_S 60
 
 #ifdef __SANITIZE_ADDRESS__                              /* WHERE=1 in the environment: where the failing call comes from */
 void __sanitizer_print_stack_trace(void);
