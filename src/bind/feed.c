@@ -382,7 +382,7 @@ static int refusals_next(lua_State *L) {                 /* upvalues: packed, di
   const char *shown = lua_tolstring(L, lua_upvalueindex(4), &shown_len);
   if (shown_at < shown_len) {
     shown += shown_at;
-    lua_pushinteger(L, (lua_Integer)(shown_at + strlen(shown) + 1));
+    lua_pushinteger(L, (lua_Integer)shown_at + (lua_Integer)strlen(shown) + 1);
     lua_replace(L, lua_upvalueindex(5));
   } else shown = field ? field : "row";
   char message[384];
