@@ -1,12 +1,16 @@
 """Drives a program on a terminal: terminal.py COLUMNS TERM CMD ARGS... < steps.
 
 Each line of the steps is a JSON array: ["expect", REGEX], ["send", TEXT] (escapes as in JSON), ["signal", NAME], ["time", REGEX], ["pause", SECONDS].
-The transcript goes to stdout, without carriage returns; its last line is `exit N` (128 + N for a signal). A step whose
+The transcript goes to stdout, without carriage returns unless TERMINAL_RAW is set; its last line is `exit N` (128 + N for a signal). A step whose
 pattern does not come within 20 s ends with exit 99 and says so.
 """
 import fcntl, json, os, pty, re, select, signal, struct, sys, termios, time
 
 LIMIT_S = 20
+
+
+def shown(text):
+    return text if os.environ.get("TERMINAL_RAW") else text.replace("\r", "")
 
 
 def main():
@@ -52,7 +56,7 @@ def main():
                     at = found.end()
                     break
                 if time.monotonic() > limit or not read_more(0.1) and not pattern.search(seen, at):
-                    print(seen.replace("\r", ""))
+                    print(shown(seen))
                     print("\nno match for %r" % step[1])
                     os.kill(pid, signal.SIGKILL)
                     print("exit 99")
@@ -65,7 +69,7 @@ def main():
     if time.monotonic() >= limit:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    print(seen.replace("\r", ""))
+    print(shown(seen))
     print("exit %d" % (os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)))
 
 

@@ -95,7 +95,7 @@ function Counts:unreported(n)
 end
 
 --- What a progress display shows: the summary's numbers so far, and the pace of this run.
----@param more table? in_flight, tokens, ceiling (records a minute), fraction of the input read
+---@param more table? in_flight, tokens, ceiling (records a minute), fraction of the input read, fraction_begin: where this run began
 function Counts:progress(more)
   local p, elapsed = {}, (mono() - self.began_us) / 1e6
   for name, n in pairs(self.now) do p[name] = n end
@@ -107,6 +107,7 @@ function Counts:progress(more)
   if p.fraction and p.fraction > 0 and p.fraction < 1 and p.fraction_begin and p.fraction > p.fraction_begin then
     p.eta_s = elapsed * (1 - p.fraction) / (p.fraction - p.fraction_begin)
   end
+  p.fraction_begin = nil
   return p
 end
 

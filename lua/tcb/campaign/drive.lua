@@ -56,6 +56,7 @@ function Drive:watch_mints()
   local caller, err = self.caller.caller()
   if not caller then return nil, err end
   local function on_mint(attempt) self.counts:attempt(attempt) end
+  self.governor = caller.governor
   caller:watch_mints(on_mint)
   self.unwatch_mints = function() caller:unwatch_mints(on_mint) end
   return true
@@ -83,8 +84,20 @@ function Drive:tick()
   end)
 end
 
+--- Tokens that the account can use now; the store is asked once a second at most. nil where it does not answer.
+function Drive:tokens()
+  local at, governor = core.clock.mono(), self.governor
+  if governor and (not self.tokens_at or at - self.tokens_at >= 1e6) then
+    local s, n = governor:status(), 0
+    for _, t in ipairs(s and s.tokens or {}) do if t.usable then n = n + 1 end end
+    self.tokens_at, self.token_count = at, s and n
+  end
+  return self.token_count
+end
+
 function Drive:progress()
-  return self.counts:progress{ in_flight = self.run.in_flight, ceiling = self.ceiling, fraction = self.fraction and self.fraction() }
+  return self.counts:progress{ in_flight = self.run.in_flight, ceiling = self.ceiling, tokens = self:tokens(),
+    fraction = self.fraction and self.fraction(), fraction_begin = self.fraction_begin }
 end
 
 --- Stops the ticker; one last word to the progress hook.
@@ -200,7 +213,7 @@ end
 --- Lets the run know how many batches are still to come: as the part read so far suggests, or, of a pipe, as many as came.
 function Drive:estimate(feed)
   local from = feed.fraction and feed:fraction() or nil
-  self.taken = 0
+  self.taken, self.fraction_begin = 0, from
   self.fraction = function() return feed.fraction and feed:fraction() or nil end
   self.run.to_come = function()
     local read = self.fraction()
@@ -338,6 +351,7 @@ function Drive:push_all()
     if not next_item then return nil, err end
     ok = self:send_all(next_item)
   end
+  self.enough = self.run.enough
   if ok then ok, err = j:durable() end
   return ok, err
 end
@@ -376,7 +390,7 @@ local function result(self, ok, err)
   if not ok and not err and run.stopped then err = errors.new{ kind = "cancelled", message = "stopped" } end
   if err then return nil, err end
   local s = summary.read(self.journal, setup.rest(c, self.journal))
-  s.stopped = run.enough
+  s.stopped = self.enough
   return s
 end
 

@@ -16,8 +16,10 @@ local function duration(s)
   return ("%d:%02d"):format(math.floor(s / 60), math.floor(s % 60))
 end
 
---- What is left out of a line that is too long, in this order; "rate" first loses its share of the ceiling.
-local DISPENSABLE = { "open", "refused", "flight", "tokens", "elapsed", "share", "doubt", "settled", "rate", "left" }
+--- The parts of a line in their order, and in the order in which they get room; once nothing is left to send, outcomes come before the rate.
+local PARTS = { "sent", "settled", "open", "refused", "doubt", "rate", "tokens", "flight", "elapsed", "left" }
+local SENDING = { "sent", "left", "rate", "settled", "doubt", "share", "elapsed", "tokens", "flight", "refused", "open" }
+local SETTLING = { "sent", "settled", "doubt", "open", "elapsed", "rate", "tokens", "share", "flight", "refused" }
 
 --- The parts of a line by name.
 local function parts_of(p)
@@ -39,27 +41,27 @@ local function parts_of(p)
 end
 
 local function joined(part)
-  local rate = part.rate and part.rate .. (part.share or "")
   local list = {}
-  for _, text in ipairs { part.sent or false, part.settled or false, part.open or false, part.refused or false, part.doubt or false,
-    rate or false, part.tokens or false, part.flight or false, part.elapsed or false, part.left or false } do
-    if text then list[#list + 1] = text end
+  for _, name in ipairs(PARTS) do
+    if part[name] then list[#list + 1] = name == "rate" and part.rate .. (part.share or "") or part[name] end
   end
   return table.concat(list, ", ")
 end
 
 --- One line of text out of a progress table. Pure.
 ---@param p table as of the hook on_progress
----@param columns integer? at most so many: what matters least is left out first
+---@param columns integer? at most so many: what matters least is left out
 function M.line(p, columns)
-  local part = parts_of(p)
-  local text = joined(part)
-  for _, name in ipairs(DISPENSABLE) do
-    if not columns or native.width(text) <= columns then break end
-    part[name] = nil
-    text = joined(part)
+  local all = parts_of(p)
+  if not columns then return joined(all) end
+  local part, text = {}, nil
+  for _, name in ipairs(all.left and SENDING or SETTLING) do
+    part[name] = all[name]
+    local longer = joined(part)
+    if native.width(longer) > columns then part[name] = nil else text = longer end
+    if all[name] and not text then return table_of.fit(longer, columns) end
   end
-  return columns and table_of.fit(text, columns) or text
+  return text
 end
 
 --- On a terminal: one line, rewritten. No escape sequence is needed: what is left of a longer line is covered with spaces.
