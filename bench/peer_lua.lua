@@ -56,11 +56,15 @@ if mode == "rec" then
     n = n + 1
     return request("GET", url, "?batchId=" .. ids[(n - 1) % #ids + 1], "")
   end, function(body)
-    for _, r in ipairs(cjson.decode(body).data) do
-      local info = r.status_info
-      local key = info.status .. "|" .. (info.field or "") .. "|" .. (info.message or "")
-      tally[key], records = (tally[key] or 0) + 1, records + 1
+    local data = cjson.decode(body).data
+    for i = 1, #data do
+      local info = data[i].status_info
+      local status, key = info.status, nil
+      if status == "success" then key = "success||"
+      else key = status .. "|" .. (info.field or "") .. "|" .. (info.message or "") end
+      tally[key] = (tally[key] or 0) + 1
     end
+    records = records + #data
   end)
   print(('{"records": %d}'):format(records))
   for key, count in pairs(tally) do print(key .. " " .. count) end
