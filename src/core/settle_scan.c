@@ -108,6 +108,7 @@ static inline int number(tcb_slice v, const char *end, char to[16]) {
     return 1;
   }
 #endif
+  (void)end;
   memset(to, 0, 16);
   memcpy(to, v.from, len);
   return 1;
