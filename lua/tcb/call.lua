@@ -6,6 +6,7 @@ local governor = require "tcb.governor"
 local json = require "tcb.json"
 local outage = require "tcb.outage"
 local retry = require "tcb.retry"
+local runtimes = require "tcb.runtime"
 local task = require "tcb.task"
 
 local mono = core.clock.mono
@@ -48,13 +49,13 @@ function M.new(options)
   local conf = options.config
   local self = setmetatable({ conf = conf, runtime = options.runtime, on_attempt = options.on_attempt, on_wait = options.on_wait,
     tokens = conf.from and conf.from.tokens and conf.tokens or nil,  -- nil: nobody asked for a number, so one mint is kept
-    stats = { requests = 0, mints = 0, rate_limited = 0 }, fallback = {} }, Caller)
+    stats = { requests = 0, mints = 0, rate_limited = 0 }, fallback = {}, built = {} }, Caller)
   local key = identity(conf)
   local account = accounts[key]
   if not account then
     account = { outages = {}, recovered = task.event(), watchers = {} }
     if not options.governor then
-      local store, err = open_store(conf, options.runtime or require("tcb.runtime").current())
+      local store, err = open_store(conf, options.runtime or runtimes.current())
       if not store then return nil, err end
       account.governor = governor.new{
         limits = conf.limits, store = store, key = conf.key_id .. "\n" .. conf.api_key, tokens = self.tokens,
@@ -89,12 +90,21 @@ function Caller:waits(o, seconds, why)
   if o and o.on_wait then o.on_wait(seconds, why) end
 end
 
+local AGENT = "User-Agent: tcb/" .. core.version
+
 --- The headers of a call, in their order.
 function M.headers(call, token)
   return {
     call == "token" and "X-Public-Access: allow" or "Authorization: Bearer " .. token,
-    "Content-Type: application/json", "Accept: application/json", "User-Agent: tcb/" .. core.version,
+    "Content-Type: application/json", "Accept: application/json", AGENT,
   }
+end
+
+--- The same, as made for the last request with this token.
+function Caller:headers(call, token)
+  if call == "token" then return M.headers(call) end
+  if self.header_token ~= token then self.header_token, self.header_list = token, M.headers(call, token) end
+  return self.header_list
 end
 
 local function fail(call, fields)
@@ -102,22 +112,29 @@ local function fail(call, fields)
   return errors.new(fields)
 end
 
+--- What is told of one request. All fields are named at once: a table that grows costs more than the rest of it.
+local function new_attempt(call, n, token8)
+  return { n = n, at = core.clock.now(), call = call, token8 = token8, sent = false, sent_us = nil, sent_at = nil, done_us = nil,
+    done_at = nil, status = nil, kind = nil, message = nil }
+end
+
 --- Sends one request and digests its answer. Fills `attempt`: sent_us, done_us, status, kind, message, sent.
+-- `grant` and `left_s`: of all calls but a mint.
 ---@return table? res
 ---@return tcb.Error? err
-function Caller:send(call, attempt, o, request)
+function Caller:send(call, attempt, o, method, url, on_wait, grant, left_s)
   local conf, endpoint = self.conf, core.endpoints[call]
   self.stats.requests = self.stats.requests + 1
   if call == "token" then self.stats.mints = self.stats.mints + 1 end
-  local runtime = self.runtime or require("tcb.runtime").current()
+  local runtime = self.runtime or runtimes.current()
   local res, err = runtime.send{
-    method = request.method, url = request.url, headers = M.headers(call, request.token), body = o.body, count = o.count,
+    method = method, url = url, headers = self:headers(call, grant and grant.token), body = o.body, count = o.count,
     want = o.want, into = o.into, max_body_bytes = o.max_body_bytes, ca = conf.ca, proxy = conf.proxy,
     connect_timeout_s = conf.connect_timeout_s, repeatable = endpoint.repeatable and call ~= "token",
-    timeout_s = math.min(conf.timeout_s, math.max(1, request.left_s or conf.timeout_s)), on_wait = request.on_wait,
+    timeout_s = math.min(conf.timeout_s, math.max(1, left_s or conf.timeout_s)), on_wait = on_wait,
     on_sent = function(us)
       attempt.sent, attempt.sent_us, attempt.sent_at = true, us or mono(), core.clock.now()
-      if request.on_sent then request.on_sent(attempt.sent_us) end
+      if grant then self.governor:sent(grant, attempt.sent_us) end
     end,
   }
   attempt.done_us, attempt.done_at = mono(), core.clock.now()
@@ -139,7 +156,7 @@ function Caller:send(call, attempt, o, request)
   if core.log.enabled "debug" then
     local took_ms = (attempt.done_us - (attempt.sent_us or attempt.done_us)) / 1000
     local outcome = err and tostring(err) or "HTTP " .. attempt.status
-    core.log.write("debug", ("%s %s: %s in %.0f ms"):format(request.method, call, outcome, took_ms))
+    core.log.write("debug", ("%s %s: %s in %.0f ms"):format(method, call, outcome, took_ms))
   end
   if self.on_attempt then self.on_attempt(attempt) end
   if call == "token" then
@@ -172,9 +189,9 @@ function Caller:mint(hooks)
   local conf = self.conf
   local method, url = core.request("token", { base_url = conf.base_url, account = conf.account })
   if not method then return nil, url end
-  local attempt = { n = 1, at = core.clock.now(), call = "token" }
+  local attempt = new_attempt("token", 1)
   local body = json.encode({ key_id = conf.key_id, api_key = conf.api_key }, { "key_id", "api_key" })
-  local res, err = self:send("token", attempt, { body = body }, { method = method, url = url, on_wait = hooks.on_wait })
+  local res, err = self:send("token", attempt, { body = body }, method, url, hooks.on_wait)
   local answer
   if res then
     answer, err = json.decode(res.body)
@@ -188,15 +205,15 @@ function Caller:mint(hooks)
   return nil, err, { sent_us = attempt.sent and attempt.sent_us or nil, done_us = attempt.done_us }
 end
 
-local REQUEST = { feature_set = true, survey = true, query = true, method = true, path = true }
-
---- Method and URL; nil, err when an id or a parameter is malformed.
+--- Method and URL; nil, err when an id or a parameter is malformed. Calls that differ by nothing but their body have one URL.
 function Caller:build(call, o)
-  local args = { base_url = self.conf.base_url, account = self.conf.account, fallback = self.fallback[call] }
-  for name, value in pairs(o) do
-    if REQUEST[name] then args[name] = value end
-  end
-  return core.request(call, args)
+  local is_plain = not (o.feature_set or o.survey or o.query or o.method or o.path or self.fallback[call])
+  local built = is_plain and self.built[call]
+  if built then return built.method, built.url end
+  local method, url = core.request(call, { base_url = self.conf.base_url, account = self.conf.account, fallback = self.fallback[call],
+    feature_set = o.feature_set, survey = o.survey, query = o.query, method = o.method, path = o.path })
+  if method and is_plain then self.built[call] = { method = method, url = url } end
+  return method, url
 end
 
 --- Waits until the retry budget allows a request; nil, err when the deadline comes first.
@@ -236,8 +253,7 @@ function Caller:try(call, o, grant, attempt, left_s, method, url)
       return nil, err or errors.new{ kind = "cancelled", message = "the request was withdrawn" }, true
     end
   end
-  local res, err = self:send(call, attempt, o, { method = method, url = url, token = grant.token, left_s = left_s,
-    on_wait = o.on_answer_wait, on_sent = function(us) gov:sent(grant, us) end })
+  local res, err = self:send(call, attempt, o, method, url, o.on_answer_wait, grant, left_s)
   if attempt.sent and not grant.sent_us then gov:sent(grant, attempt.sent_us) end
   gov:answered(grant, { status = attempt.status, done_us = attempt.done_us, retry_after_s = err and err.retry_after_s })
   if err and err.kind == "auth" then gov:revoked(grant) end
@@ -271,29 +287,33 @@ function Caller:perform(call, o)
   local falls = self.fallback[call]
   local method, url = self:build(call, o)
   if not method then return nil, finish(url, call, 0) end
-  local want = { tokens = self.tokens, demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
-    deadline_us = deadline_of(o, self.conf),
-    on_wait = function(seconds, why) self:waits(o, seconds, why) end }
+  local deadline_us, want = deadline_of(o, self.conf), nil
   local attempts, refused_us, last, falls_back = 0, nil, nil, false
   while true do
-    local ok, err = self:pay(call, o, last, want.deadline_us)
+    local ok, err = self:pay(call, o, last, deadline_us)
     local grant, res, final
-    if ok then grant, err = self.governor:take(endpoint.limit, want) end
+    if ok then grant = self.governor:at_hand(endpoint.limit) end
+    if ok and not grant then
+      want = want or { tokens = self.tokens, demand = o.demand, need_by_us = o.need_by_us, wait = self.conf.wait,
+        deadline_us = deadline_us, on_wait = function(seconds, why) self:waits(o, seconds, why) end }
+      grant, err = self.governor:take(endpoint.limit, want)
+      deadline_us = want.deadline_us
+    end
     if not grant then                                      -- no slot before the deadline: what failed before says more
       local says_more = err.kind == "rate" and last and last.kind ~= "rate" and last.kind ~= "auth"
       return nil, finish(says_more and last or err, call, attempts)
     end
     if self.fallback[call] ~= falls then falls, method, url = self.fallback[call], self:build(call, o) end
     attempts = attempts + 1
-    local attempt = { n = attempts, at = core.clock.now(), call = call, token8 = grant.token8, sent = false }
-    res, err, final = self:try(call, o, grant, attempt, (want.deadline_us - mono()) / 1e6, method, url)
+    local attempt = new_attempt(call, attempts, grant.token8)
+    res, err, final = self:try(call, o, grant, attempt, (deadline_us - mono()) / 1e6, method, url)
     if res then return res end
     if final then return nil, finish(err, call, attempts - 1) end
     local is_fresh = refused_us ~= nil and grant.minted_us >= refused_us
     if err.kind == "auth" then refused_us = refused_us or mono() end
     local action, wait_s, kind = retry.decide{ call = call, repeatable = is_repeatable(endpoint, o), kind = err.kind,
       status = err.status, attempts = attempts, sent = attempt.sent, retry_after_s = err.retry_after_s,
-      left_s = (want.deadline_us - mono()) / 1e6, random = core.random(), is_fresh = is_fresh }
+      left_s = (deadline_us - mono()) / 1e6, random = core.random(), is_fresh = is_fresh }
     if err.kind == "not_found" and endpoint.fallback and not self.fallback[call] then
       self.fallback[call], action, wait_s, falls_back = true, "repeat", 0, true
     elseif action == "stop" then

@@ -70,7 +70,8 @@ function M.new(opts)
   local conf, err = config.resolve(opts, 2)
   if not conf then return nil, err end
   if hosts.name() == "haproxy" then require("tcb.runtime").current() end       -- loads what it needs: a chroot may follow
-  local client = { account = conf.account, base_url = conf.base_url, profile = conf.profile, _conf = conf, _wire = wire(conf) }
+  local client = { account = conf.account, base_url = conf.base_url, profile = conf.profile, _conf = conf, _wire = wire(conf),
+    _rules = conf.country and { country = conf.country } or nil }
   return setmetatable(client, Client)
 end
 
@@ -147,7 +148,7 @@ end
 function Client:personalise(record)
   options.argument("client:personalise", "the record", record, "table", 2)
   if self._conf.dialect == "v1" then return self.v1:personalise(record) end
-  local body, err = require("tcb.batch").checked("client:personalise", 2, core.record.encode_one, record, { country = self._conf.country })
+  local body, err = require("tcb.batch").checked("client:personalise", 2, core.record.encode_one, record, self._rules)
   if not body then return nil, err end
   local res
   res, err = self._wire:request("personalise", { body = body, count = 1 })

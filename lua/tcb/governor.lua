@@ -228,8 +228,9 @@ local function granted(self, class, token, token8, n, slot, minted_us)
   return grant
 end
 
---- Where nothing limits a call, its token is good for a moment: the state need not be asked each time.
-local function at_hand(self, class)
+--- Where nothing limits a call, its token is good for a moment: the state need not be asked each time. nil: ask, by `take`.
+---@return table? grant
+function Governor:at_hand(class)
   local last = self.unlimited[class or "none"]
   if not last or mono() >= last.until_us then return nil end
   local g = last.grant
@@ -324,8 +325,6 @@ end
 ---@return tcb.Error? err rate (says when it is possible), store, or what the mint met
 function Governor:take(class, options)
   local o = options or {}
-  local grant = at_hand(self, class)
-  if grant then return grant end
   if not task.detaches then return wait_turn(self, class, o) end
   -- nginx drops a request's threads when its client goes away: whoever waits or mints for others does so in a thread that stays
   local queue = class and self.queues[class]

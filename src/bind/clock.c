@@ -1,13 +1,17 @@
 /* bind/clock.c: Lua face of the one clock of this lua_State. Instants in ms, monotonic time in seconds. */
 #include "bind/core_open.h"
 
+static const tcb_clock *known_clock(lua_State *L) {      /* of the two that are asked all the time: found beforehand */
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
 static int clock_now(lua_State *L) {                     /* () -> epoch ms */
-  l_pushint(L, tcb_clock_now_ms(&l_ctx(L)->clock));
+  l_pushint(L, tcb_clock_now_ms(known_clock(L)));
   return 1;
 }
 
 static int clock_mono(lua_State *L) {                    /* () -> microseconds; only differences mean anything */
-  l_pushint(L, tcb_clock_mono_us(&l_ctx(L)->clock));
+  l_pushint(L, tcb_clock_mono_us(known_clock(L)));
   return 1;
 }
 
@@ -32,12 +36,18 @@ static int clock_advance(lua_State *L) {                 /* (us): moves a virtua
 }
 
 static const luaL_Reg functions[] = {
-  {"now", clock_now}, {"mono", clock_mono}, {"shift", clock_shift}, {"virtual", clock_virtual}, {"advance", clock_advance},
+  {"shift", clock_shift}, {"virtual", clock_virtual}, {"advance", clock_advance},
   {NULL, NULL}
 };
 
 void l_clock_register(lua_State *L) {                    /* module table on top, left on top */
   lua_createtable(L, 0, 5);
   l_setfuncs(L, functions);
+  lua_pushlightuserdata(L, &l_ctx(L)->clock);            /* the context lives as long as the state */
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, clock_now, 1);
+  lua_setfield(L, -3, "now");
+  lua_pushcclosure(L, clock_mono, 1);
+  lua_setfield(L, -2, "mono");
   lua_setfield(L, -2, "clock");
 }

@@ -24,6 +24,11 @@ static int http1_new(lua_State *L) {                     /* (body_max) -> parser
   return tcb_http1_open(&u->core, ctx, body_max, &err) == TCB_OK ? 1 : l_fail(L, &err);
 }
 
+static int http1_reset(lua_State *L) {                   /* (body_max): for another response */
+  tcb_http1_reset(check_http1(L, 1), (size_t)l_checkrange(L, 2, 0, INT64_C(1) << 40));
+  return 0;
+}
+
 static int result(lua_State *L, tcb_status status, tcb_err *err) {
   if (status != TCB_OK && status != TCB_AGAIN) {
     err->sent = 1;
@@ -95,7 +100,7 @@ static int http1_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-  {"feed", http1_feed}, {"finish", http1_end}, {"started", http1_started}, {"keeps", http1_keeps}, {"response", http1_response},
+  {"reset", http1_reset}, {"feed", http1_feed}, {"finish", http1_end}, {"started", http1_started}, {"keeps", http1_keeps}, {"response", http1_response},
   {"close", http1_close}, {NULL, NULL}
 };
 static const luaL_Reg meta[] = {

@@ -42,6 +42,9 @@ tcb_buf *l_newbuf(lua_State *L);
 tcb_buf *l_checkbuf(lua_State *L, int arg);
 /* The bytes of a string or of a tcb.buf. */
 const char *l_checkbytes(lua_State *L, int arg, size_t *len);
+/* Sets a function in the table on top that has a buffer of its own, and inside it that buffer, empty: for bytes that end as a string. */
+void l_setscratch(lua_State *L, const char *name, lua_CFunction fn);
+tcb_buf *l_scratch(lua_State *L);
 /* tcb.core only. */
 void l_buf_register(lua_State *L);
 

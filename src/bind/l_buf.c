@@ -10,6 +10,18 @@ tcb_buf *l_newbuf(lua_State *L) {
   return b;
 }
 
+void l_setscratch(lua_State *L, const char *name, lua_CFunction fn) {
+  l_newbuf(L);
+  lua_pushcclosure(L, fn, 1);
+  lua_setfield(L, -2, name);
+}
+
+tcb_buf *l_scratch(lua_State *L) {
+  tcb_buf *b = lua_touserdata(L, lua_upvalueindex(1));
+  b->len = 0;
+  return b;
+}
+
 tcb_buf *l_checkbuf(lua_State *L, int arg) {
   return luaL_checkudata(L, arg, L_BUF);
 }

@@ -2,6 +2,7 @@
 #include "bind/core_open.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "bind/record.h"
@@ -54,13 +55,35 @@ int l_fieldof(tcb_dialect dialect, const char *name) {
   return i;
 }
 
+/* Pushes the list of the fields' names, dialect by dialect: made once, for a name out of C is hashed each time. */
+static void push_names(lua_State *L) {
+  static const char key = 0;
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_createtable(L, TCB_DIALECTS * TCB_FIELDS, 0);
+  for (int i = 0; i < TCB_DIALECTS * TCB_FIELDS; i++) {
+    lua_pushstring(L, tcb_rules[i % TCB_FIELDS].name[i / TCB_FIELDS]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+static void push_field(lua_State *L, int names, int at, tcb_dialect dialect, int field) {      /* record.FIELD */
+  lua_rawgeti(L, names, (int)dialect * TCB_FIELDS + field + 1);
+  lua_gettable(L, at);
+}
+
 /* Other keys of a record are the caller's own; only the other dialect's spelling is a mistake. */
-static void refuse_other_dialect(lua_State *L, int at, int arg, tcb_dialect dialect) {
+static void refuse_other_dialect(lua_State *L, int names, int at, int arg, tcb_dialect dialect) {
   for (int i = 0; i < TCB_FIELDS; i++) {
     const char *other = tcb_rules[i].name[1 - dialect];
-    if (l_fieldof(dialect, other) < TCB_FIELDS) continue;
-    lua_getfield(L, at, other);
-    if (!lua_isnil(L, -1))
+    if (strcmp(other, tcb_rules[i].name[dialect]) == 0) continue;
+    push_field(L, names, at, (tcb_dialect)(1 - dialect), i);
+    if (!lua_isnil(L, -1) && l_fieldof(dialect, other) == TCB_FIELDS)
       luaL_argerror(L, arg, lua_pushfstring(L, "field '%s' is called '%s' here", other, tcb_rules[i].name[dialect]));
     lua_pop(L, 1);
   }
@@ -87,10 +110,12 @@ void l_readcell(lua_State *L, int arg, int index, tcb_field field, tcb_dialect d
 }
 
 void l_readcells(lua_State *L, int at, int arg, int index, tcb_dialect dialect, tcb_text label, tcb_cell cells[TCB_FIELDS]) {
-  luaL_checkstack(L, TCB_FIELDS + 4, "too many values");
-  refuse_other_dialect(L, at, arg, dialect);
+  luaL_checkstack(L, TCB_FIELDS + 5, "too many values");
+  push_names(L);
+  int names = lua_gettop(L);
+  refuse_other_dialect(L, names, at, arg, dialect);
   for (int i = 0; i < TCB_FIELDS; i++) {
-    lua_getfield(L, at, tcb_rules[i].name[dialect]);
+    push_field(L, names, at, dialect, i);
     l_readcell(L, arg, index, (tcb_field)i, dialect, &cells[i]);
     if (i == TCB_LABEL && lua_isnil(L, -1)) cells[i].text = label;
   }
@@ -151,7 +176,7 @@ static int record_check(lua_State *L) {
   return 1;
 }
 
-static int record_encode_one(lua_State *L) {             /* (record, options?) -> buf: one JSON object | nil, err */
+static int record_encode_one(lua_State *L) {             /* (record, options?) -> string: one JSON object | nil, err */
   options o;
   tcb_record record;
   refusal refused;
@@ -159,8 +184,10 @@ static int record_encode_one(lua_State *L) {             /* (record, options?) -
   luaL_checktype(L, 1, LUA_TTABLE);
   read_options(L, 2, &o);
   if (!read_record(L, 1, 1, 0, &o, &record, &refused)) return push_fault(L, &refused, 0, o.dialect);
-  tcb_buf *out = l_newbuf(L);
-  return tcb_record_encode(&record, o.dialect, o.plus, out, &err) == TCB_OK ? 1 : l_fail(L, &err);
+  tcb_buf *out = l_scratch(L);
+  if (tcb_record_encode(&record, o.dialect, o.plus, out, &err) != TCB_OK) return l_fail(L, &err);
+  lua_pushlstring(L, out->data, out->len);
+  return 1;
 }
 
 /* (list of 1..500 records, options?) -> buf: a batch's body | nil, err (kind input, field, index). Two records with the same match key
@@ -240,12 +267,13 @@ static int record_rules(lua_State *L) {                  /* () -> list of {name,
 }
 
 static const luaL_Reg functions[] = {
-  {"check", record_check}, {"encode", record_encode}, {"encode_one", record_encode_one}, {"hash", record_hash}, {"rules", record_rules},
+  {"check", record_check}, {"encode", record_encode}, {"hash", record_hash}, {"rules", record_rules},
   {NULL, NULL}
 };
 
 void l_record_register(lua_State *L) {                   /* module table on top, left on top */
   lua_createtable(L, 0, 5);
   l_setfuncs(L, functions);
+  l_setscratch(L, "encode_one", record_encode_one);
   lua_setfield(L, -2, "record");
 }

@@ -98,12 +98,11 @@ static int request_build(lua_State *L) {
     int at = lua_gettop(L);
     r.query_count = call == TCB_CALL_OTHER ? free_query(L, at, query) : known_query(L, at, e, query);
   } else if (!lua_isnil(L, -1)) luaL_argerror(L, 2, "field 'query': a table is expected");
-  tcb_buf *url = l_newbuf(L);
+  tcb_buf *url = l_scratch(L);
   tcb_err err;
   if (tcb_request_url(call, &r, url, &err) != TCB_OK) return l_fail(L, &err);
   lua_pushstring(L, method);
   lua_pushlstring(L, url->data, url->len);
-  tcb_buf_free(url);
   return 2;
 }
 
@@ -112,17 +111,15 @@ static int request_base_url(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
   int loopback;
-  tcb_buf *url = l_newbuf(L);
+  tcb_buf *url = l_scratch(L);
   tcb_err err;
   if (tcb_base_url(text, len, url, &loopback, &err) != TCB_OK) return l_fail(L, &err);
   lua_pushlstring(L, url->data, url->len);
-  tcb_buf_free(url);
   lua_pushboolean(L, loopback);
   return 2;
 }
 
-static const luaL_Reg functions[] = { {"request", request_build}, {"base_url", request_base_url}, {NULL, NULL} };
-
 void l_request_register(lua_State *L) {                  /* module table on top, left on top */
-  l_setfuncs(L, functions);
+  l_setscratch(L, "request", request_build);
+  l_setscratch(L, "base_url", request_base_url);
 }

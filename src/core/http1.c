@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEPT_BYTES 65536            /* of a body's memory, from one response to the next */
+
 typedef enum { HEAD, BODY_LENGTH, BODY_EOF, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, WHOLE, BROKEN } state;
 typedef struct { size_t name, name_len, value, value_len; } field;     /* offsets into the head */
 
@@ -36,6 +38,15 @@ void tcb_http1_free(tcb_http1 *h) {
   tcb_buf_free(&h->body);
   tcb_buf_free(&h->line);
   tcb_free(h->ctx, h, sizeof *h);
+}
+
+void tcb_http1_reset(tcb_http1 *h, size_t body_max) {
+  if (h->body.cap > KEPT_BYTES) tcb_buf_free(&h->body);
+  h->head.len = h->body.len = h->line.len = h->field_count = 0;
+  h->state = HEAD;
+  h->body_max = body_max;
+  h->left = 0;
+  h->status = h->closes = h->started = h->has_extra = 0;
 }
 
 static tcb_status broken(tcb_http1 *h, tcb_err *err, const char *what) {

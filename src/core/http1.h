@@ -13,6 +13,8 @@ typedef struct tcb_http1 tcb_http1;
 /* `body_max`: bytes of the body after which the response is refused. On TCB_OK the caller owns *out. */
 tcb_status tcb_http1_open(tcb_http1 **out, tcb_ctx *ctx, size_t body_max, tcb_err *err);
 void tcb_http1_free(tcb_http1 *h);
+/* Begins anew, for another response: what was read is dropped, the memory of small ones is kept. */
+void tcb_http1_reset(tcb_http1 *h, size_t body_max);
 /* Takes bytes off the wire. TCB_OK: the response is whole; TCB_AGAIN: more is needed; TCB_E_PROTO: it is not HTTP, or over a bound. */
 tcb_status tcb_http1_feed(tcb_http1 *h, const char *bytes, size_t len, tcb_err *err);
 /* The peer closed. TCB_OK when that ends the response; else TCB_E_PROTO: a head or a body was cut. */

@@ -1,45 +1,27 @@
 --- The runtime inside nginx (OpenResty): cosockets for bytes, light threads for waiting. One HTTP/1.1 request, never repeated.
 --
 -- What nginx decides by its configuration: `resolver` for names, `lua_ssl_trusted_certificate` and `lua_ssl_verify_depth` for TLS.
--- The kept connections of one peer are apart by scheme, address, name and proxy, so that none is used for what it was not checked for.
 -- @module tcb.runtime.nginx
 local core = require "tcb.core"
 local errors = require "tcb.errors"
 local loop = require "tcb.task.nginx"
+local peers = require "tcb.runtime.nginx_peers"
 local task = require "tcb.task"
 
 local ngx = rawget(_G, "ngx")
 local mono = core.clock.mono
 local M = { name = "nginx", sleep = task.sleep, now_us = mono }
 
---- Connections to one peer at a time; more requests wait for one (nginx' own backlog wakes them late).
-M.CONNECTIONS = 100
 --- An idle connection is dropped before common gateways do (60 s), so that a request rarely meets a dying one.
 M.IDLE_MS = 20000
 local BODY_MAX = 32 * 1024 * 1024
 local PIECE = 65536
 local CANCEL_MS = 200
 
-local places = {}                   -- [pool name] = semaphore of its free connections
-
 local TLS_REMEDY = "the CA must be in lua_ssl_trusted_certificate, with lua_ssl_verify_depth large enough; TLS is always verified"
 
 local function fail(kind, message, sent, remedy)
   return errors.fail(kind, message, { sent = sent or nil, remedy = remedy })
-end
-
---- scheme, host, port, target out of a URL.
-local function parts(url)
-  local scheme, authority, target = url:match "^(https?)://([^/?#]+)(.*)$"
-  if not scheme then return nil end
-  local host, port = authority:match "^(.-):(%d+)$"
-  host = host or authority
-  if target:sub(1, 1) ~= "/" then target = "/" .. target end
-  return { scheme = scheme, host = host, port = tonumber(port) or (scheme == "https" and 443 or 80), target = target, authority = authority }
-end
-
-local function is_loopback(host)
-  return host == "localhost" or host == "[::1]" or host:match "^127%." ~= nil
 end
 
 --- What a failed connect means to a user.
@@ -86,31 +68,18 @@ local function tunnel(sock, peer)
   return fail("net", "the proxy's answer was cut: " .. tostring(why))
 end
 
-local function open(request, peer, deadline)
-  local sock = ngx.socket.tcp()
+local function open(request, sock, peer, deadline)
   local left, err = left_ms(deadline, "the request")
   if not left then return nil, err end
   sock:settimeouts(math.min(left, math.floor((request.connect_timeout_s or 10) * 1000)), left, left)
-  local via = peer.proxy or peer
-  local host = via.host == "localhost" and "127.0.0.1" or via.host
-  local ok, why = sock:connect(host, via.port, { pool = peer.pool, pool_size = M.CONNECTIONS })
-  if not ok then return connect_error(via, why) end
-  if sock:getreusedtimes() > 0 then return sock end
+  local ok, why = sock:connect(peer.via_host, peer.via_port, peer.connect)
+  if not ok then return connect_error(peer.proxy or peer, why) end
+  if sock:getreusedtimes() > 0 then return true end
   ok = true
   if peer.proxy then ok, err = tunnel(sock, peer) end
   if ok and peer.scheme == "https" then ok, err = handshake(sock, peer.host) end
-  if ok then return sock end
-  sock:close()
-  return nil, err
-end
-
-local function head_of(request, peer, length)
-  local lines = { request.method .. " " .. peer.target .. " HTTP/1.1", "Host: " .. peer.authority }
-  for _, line in ipairs(request.headers or {}) do lines[#lines + 1] = line end
-  lines[#lines + 1] = "Accept-Encoding: identity"
-  if request.method ~= "GET" or length > 0 then lines[#lines + 1] = "Content-Length: " .. ("%d"):format(length) end
-  lines[#lines + 1] = "\r\n"
-  return table.concat(lines, "\r\n")
+  if not ok then return nil, err end
+  return true
 end
 
 --- Reads until the response is whole. A task's read looks up now and then, for nothing else can tell it that it was cancelled.
@@ -143,90 +112,62 @@ local function receive(request, sock, parser, deadline)
   end
 end
 
-local function exchange(request, sock, peer, deadline)
-  local body = request.body
+--- The bytes of a request in pieces, which nginx puts together. A caller that sends the same list of headers again finds it written.
+local function text_of(request, peer, target, body)
+  local list = request.headers
+  if list and peer.header_list ~= list then
+    peer.header_list, peer.header_text = list, table.concat(list, "\r\n") .. "\r\nAccept-Encoding: identity\r\n"
+  end
+  local headers = list and peer.header_text or "Accept-Encoding: identity\r\n"
+  if #body == 0 and request.method == "GET" then return { "GET ", target, peer.head, headers, "\r\n" } end
+  return { request.method, " ", target, peer.head, headers, "Content-Length: ", #body, "\r\n\r\n", body }
+end
+
+--- One request on an open connection.
+local function exchange(request, sock, place, target, deadline)
+  local body, max, parser, err = request.body or "", request.max_body_bytes or BODY_MAX, place.parser, nil
   if type(body) == "userdata" then body = body:string() end
-  body = body or ""
-  local parser, err = core.http1(request.max_body_bytes or BODY_MAX)
-  if not parser then return nil, err end
+  if parser then
+    parser:reset(max)
+  else
+    parser, err = core.http1(max)
+    if not parser then return nil, err end
+    place.parser = parser
+  end
   local sent_us = mono()
   if request.on_sent then request.on_sent(sent_us) end
-  local ok, why = sock:send{ head_of(request, peer, #body), body }
+  local ok, why = sock:send(text_of(request, place.peer, target, body))
   if not ok then
-    parser:close()
     return fail(why == "timeout" and "timeout" or "net", "the request could not be sent whole: " .. tostring(why), true)
   end
   ok, err = receive(request, sock, parser, deadline)
-  if not ok then
-    parser:close()
-    return nil, err
-  end
+  if not ok then return nil, err end
   local status, headers, got = parser:response((request.want == "buf" or request.into) and "buf" or "string")
-  local answer = { status = status, headers = headers, body = got, sent_us = sent_us, done_us = mono(), keeps = parser:keeps() }
-  parser:close()
-  if request.into then answer.body = request.into:add(got) end
-  return answer
+  if request.into then got = request.into:add(got) end
+  return { status = status, headers = headers, body = got, sent_us = sent_us, done_us = mono(), keeps = parser:keeps() and place.peer.keeps }
 end
 
---- A free connection's place; given back when released, or when nginx has dropped the thread that held it.
-local function take_place(peer, deadline)
-  local free = places[peer.pool]
-  if not free then
-    free = require "ngx.semaphore".new(M.CONNECTIONS)
-    places[peer.pool] = free
-  end
-  local left, err = left_ms(deadline, "the request")
-  if not left then return nil, err end
-  if not free:wait(left / 1000) then
-    return fail("timeout", ("all %d connections to %s are busy"):format(M.CONNECTIONS, peer.host))
-  end
-  local held = true
-  local function give_back()
-    if held then
-      held = false
-      free:post(1)
-    end
-  end
-  local guard = newproxy(true)                                     -- luacheck: ignore
-  getmetatable(guard).__gc = give_back
-  return { guard = guard, give_back = give_back }
-end
-
-local function peer_of(request)
-  local peer = parts(request.url)
-  if not peer then return fail("config", "the URL is not http or https") end
+--- Sends one request and waits for its answer; see tcb.runtime. Blocks the calling light thread only; possible in the rewrite,
+--- access, content and timer phases.
+function M.send(request)
+  local made, sock = pcall(ngx.socket.tcp)                         -- raises where nginx does not let anything wait
+  if not made then return loop.may_not_wait() end
   if request.file then
     return fail("config", "inside nginx nothing is written to the disk", false, "download it with the tcb program or a Lua script")
   end
   if request.ca then
     return fail("config", "inside nginx the CA comes from its configuration", false, "use lua_ssl_trusted_certificate instead of the option ca")
   end
-  if request.proxy and request.proxy ~= "" and not is_loopback(peer.host) then
-    peer.proxy = parts(request.proxy:find("://", 1, true) and request.proxy or "http://" .. request.proxy)
-    if not peer.proxy or peer.proxy.scheme ~= "http" then return fail("config", "the proxy is not an http:// URL") end
-  end
-  local via = peer.proxy
-  peer.pool = table.concat({ "tcb", peer.scheme, peer.host, peer.port, "verified", via and via.host .. ":" .. via.port or "direct" }, "|")
-  return peer
-end
-
---- Sends one request and waits for its answer; see tcb.runtime. Blocks the calling light thread only; possible in the rewrite,
---- access, content and timer phases.
-function M.send(request)
-  local ok, err = loop.may_wait()
-  if not ok then return nil, err end
-  local peer, place, sock, answer
-  peer, err = peer_of(request)
-  if not peer then return nil, err end
+  local peer, target = peers.of(request)
+  if not peer then return nil, target end
   local deadline = mono() + math.floor((request.timeout_s or 30) * 1e6)
-  place, err = take_place(peer, deadline)
+  local place, err = peers.take(peer, deadline)
   if not place then return nil, err end
-  sock, err = open(request, peer, deadline)
-  if sock then
-    answer, err = exchange(request, sock, peer, deadline)
-    if answer and answer.keeps then sock:setkeepalive(M.IDLE_MS, M.CONNECTIONS) else sock:close() end
-  end
-  place.give_back()
+  local answer, ok
+  ok, err = open(request, sock, peer, deadline)
+  if ok then answer, err = exchange(request, sock, place, target, deadline) end
+  if answer and answer.keeps then sock:setkeepalive(M.IDLE_MS, peers.CONNECTIONS) else sock:close() end
+  peers.give_back(place)
   return answer, err
 end
 

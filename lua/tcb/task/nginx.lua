@@ -17,17 +17,16 @@ local WAIT_MAX_S = 60
 local PASS_S = 0.001
 local WAITS = { rewrite = true, access = true, content = true, timer = true, preread = true, ssl_cert = true }
 
---- nil, err where nginx does not let anything wait.
-function M.may_wait()
-  local phase = ngx.get_phase()
-  if WAITS[phase] then return true end
-  return errors.fail("config", ("tcb cannot wait in nginx' %s phase"):format(phase),
+--- nil and the error that names the phase, where nginx does not let anything wait.
+function M.may_not_wait()
+  return errors.fail("config", ("tcb cannot wait in nginx' %s phase"):format(ngx.get_phase()),
     { remedy = "call it in rewrite, access or content, or hand the work to ngx.timer.at(0, fn)" })
 end
 
 local function check_phase()
-  local ok, err = M.may_wait()
-  if not ok then error(err, 0) end
+  if WAITS[ngx.get_phase()] then return end
+  local _, err = M.may_not_wait()
+  error(err, 0)
 end
 
 function M.current()

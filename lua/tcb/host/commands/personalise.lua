@@ -62,7 +62,7 @@ local function one(env, client, opts, record, place)
       tell(env, record, err, place)
       return 4
     end
-    return env.show_request(client, "personalise", { body = body:string() })
+    return env.show_request(client, "personalise", { body = body })
   end
   local ok, err
   local fine, why = pcall(function() ok, err = client:personalise(record) end)
