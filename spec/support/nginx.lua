@@ -32,7 +32,7 @@ http {
 }
 ]]
 
---- Starts nginx. `options`: server (locations), http, main, workers = 1. The text may use $DIR and $PORT.
+--- Starts nginx. `options`: server (locations), http, main, workers = 1, prepare(dir): called before. The text may use $DIR and $PORT.
 --- Returns { url, dir, port, log(), reload(), stop(), get(path) -> body, status }.
 function M.start(options)
   local dir = capture "mktemp -d /tmp/tcb-nginx-XXXXXX"
@@ -43,6 +43,7 @@ function M.start(options)
   for _ = 1, 2 do conf = conf:gsub("%$(%u+)", values) end
   assert(os.execute(("mkdir -p '%s'/tmp '%s'/so/tcb && cp '%s'/build/luajit/tcb/*.so '%s'/so/tcb/ && cp -r '%s'/lua '%s'/lua")
     :format(dir, dir, luas.root, dir, luas.root, dir)))
+  if options.prepare then options.prepare(dir) end
   local file = assert(io.open(dir .. "/nginx.conf", "w"))
   file:write(conf)
   file:close()

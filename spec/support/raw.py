@@ -4,6 +4,7 @@
 raw.py [--tls CERT KEY | --proxy TARGET_PORT | --full (never accepts)] prints "PORT PID" and serves 127.0.0.1 until its parent is gone or it gets SIGTERM.
 GET /seen gives {path: number of requests whose last byte arrived} over all connections, and "connections".
 """
+import base64
 import gzip
 import json
 import os
@@ -114,9 +115,10 @@ def serve_one(sock, method, target, headers, body):
     return True
 
 
-def tunnel(sock, target_port, wanted):
-    """A proxy's CONNECT; `wanted` is the host:port asked for."""
-    if wanted.startswith("refused"):
+def tunnel(sock, target_port, wanted, user):
+    """A proxy's CONNECT; `wanted` is the host:port asked for, `user` what Proxy-Authorization says."""
+    known = "Basic " + base64.b64encode(b"me::p@ss").decode()
+    if wanted.startswith("refused") or (wanted.startswith("user") and user != known):
         sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         return
     peer = socket.create_connection(("127.0.0.1", target_port))
@@ -155,7 +157,7 @@ def serve(raw, context, target_port):
             if method == "CONNECT":
                 with lock:
                     seen["CONNECT " + target] = seen.get("CONNECT " + target, 0) + 1
-                return tunnel(sock, target_port, target)
+                return tunnel(sock, target_port, target, dict(headers).get("Proxy-Authorization"))
             path = target.partition("?")[0]
             if path.startswith("/unread/"):                  # cuts before it has read the body
                 with lock:

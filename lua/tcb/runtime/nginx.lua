@@ -47,6 +47,7 @@ local function handshake(sock, name)
   local ok, session, why = pcall(sock.sslhandshake, sock, nil, name, true)
   if ok and session then return true end
   why = tostring(not ok and session or why or "handshake failed")
+  if name:find "^[%d.]+$" or name:find "^%[" then why = why .. " (nginx checks names, not addresses: use a host name)" end
   if not ok and why:find("assertion failed", 1, true) then why = "the certificate was not accepted" end
   return fail("net", ("TLS to '%s' failed: %s"):format(name, why), false, TLS_REMEDY)
 end
@@ -54,7 +55,9 @@ end
 --- CONNECT through a proxy: the head of its answer, line by line.
 local function tunnel(sock, peer)
   local target = peer.host .. ":" .. peer.port
-  local ok, why = sock:send{ "CONNECT ", target, " HTTP/1.1\r\nHost: ", target, "\r\n\r\n" }
+  local user = peer.proxy.user
+  local ok, why = sock:send{ "CONNECT ", target, " HTTP/1.1\r\nHost: ", target, "\r\n",
+    user and "Proxy-Authorization: Basic " .. ngx.encode_base64(user) .. "\r\n" or "", "\r\n" }
   local line
   if ok then line, why = sock:receive "*l" end
   if not line or line:match "^HTTP/1%.[01] (%d%d%d)" ~= "200" then

@@ -7,6 +7,7 @@ local loop = require "tcb.task.nginx"
 local core = require "tcb.core"
 
 local mono = core.clock.mono
+local ngx = rawget(_G, "ngx")
 local M = {}
 
 --- Connections to one peer at a time; more requests wait for one (nginx' own backlog wakes them late).
@@ -21,13 +22,16 @@ local function fail(kind, message, remedy)
   return errors.fail(kind, message, { remedy = remedy })
 end
 
---- scheme, host, port out of the beginning of a URL.
+--- scheme, host, port, and of a proxy user:password, out of the beginning of a URL.
 local function parts(origin)
   local scheme, authority = origin:match "^(https?)://([^/?#]+)$"
   if not scheme then return nil end
+  local user = authority:match "^(.*)@"
+  authority = authority:match "[^@]*$"
   local host, port = authority:match "^(.-):(%d+)$"
   host = host or authority
-  return { scheme = scheme, host = host, port = tonumber(port) or (scheme == "https" and 443 or 80), authority = authority }
+  return { scheme = scheme, host = host, port = tonumber(port) or (scheme == "https" and 443 or 80), authority = authority,
+    user = user and ngx.unescape_uri((user:gsub("%+", "%%2B"))) }
 end
 
 local function is_loopback(host)
