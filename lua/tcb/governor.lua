@@ -326,6 +326,8 @@ end
 function Governor:take(class, options)
   local o = options or {}
   if not task.detaches then return wait_turn(self, class, o) end
+  local ok, err = task.may_wait()
+  if not ok then return nil, err end
   -- nginx drops a request's threads when its client goes away: whoever waits or mints for others does so in a thread that stays
   local queue = class and self.queues[class]
   if not queue or queue.n == 0 then

@@ -115,6 +115,8 @@ end
 --- Runs `fn(...)` so that it comes to its end even when the caller vanishes (nginx drops a request's threads); elsewhere a plain call.
 M.detached = loop.detached or function(fn, ...) return fn(...) end
 M.detaches = loop.detached ~= nil
+--- true, or nil and an error where the host lets nothing wait (some phases of nginx).
+M.may_wait = loop.may_wait or function() return true end
 
 --- Runs `fn(...)` as a task of its own, and waits for it, where the host may drop the caller in the middle of a wait but tasks live
 --- on (HAProxy); elsewhere a plain call.

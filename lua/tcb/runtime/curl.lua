@@ -2,6 +2,7 @@
 -- @module tcb.runtime.curl
 local core = require "tcb.core"
 local errors = require "tcb.errors"
+local hosts = require "tcb.hosts"
 local task = require "tcb.task"
 
 local M = { name = "curl", sleep = task.sleep, now_us = core.clock.mono }
@@ -9,6 +10,7 @@ local M = { name = "curl", sleep = task.sleep, now_us = core.clock.mono }
 local engine                        -- made when first needed
 local waiters = {}                  -- [id] = the waiter of the task that sent it
 local on_sent = {}                  -- [id] = function
+local is_forced = false             -- into a host that it blocks
 
 --- What the scheduler sees of the engine. Also for foreign loops, see docs/embedding.md.
 local poller = { sleeps = true }
@@ -49,9 +51,10 @@ function poller.step(timeout_s)
 end
 
 local function open()
-  if rawget(_G, "ngx") and not os.getenv "TCB_FORCE_CURL" then
-    return errors.fail("config", "the curl runtime would block nginx", { remedy = "use the nginx runtime, which is the default there" })
-  end
+  local refused = hosts.name() == "nginx" and hosts.refuse("the curl runtime, which would block the event loop,",
+    "use the nginx runtime, which is the default there; TCB_FORCE_CURL=1 in the environment of the workers forces it")
+  is_forced = refused and (os.getenv "TCB_FORCE_CURL" or "") ~= ""
+  if refused and not is_forced then return nil, refused end
   local loaded, curl = pcall(require, "tcb.curl")
   if not loaded then
     return errors.fail("config", "libcurl's module tcb.curl cannot be loaded: " .. tostring(curl):match "^[^\n]*",
@@ -60,7 +63,7 @@ local function open()
   local err
   engine, err = curl.engine()
   if not engine then return nil, err end
-  task.add_poller(poller)
+  if not is_forced then task.add_poller(poller) end
   return true
 end
 
@@ -76,6 +79,7 @@ end
 
 --- Waits for the end of `id`; false when the task was cancelled meanwhile.
 local function wait(id, on_wait)
+  while is_forced and not engine:done(id) do poller.step(1) end
   while not engine:done(id) do
     local waiter = { id = id, cleanup = abandon }
     waiters[id] = waiter
@@ -122,7 +126,7 @@ M.timeout, M.step, M.poller = poller.timeout, poller.step, poller
 --- Ends all requests and closes all connections; the next request opens the engine again.
 function M.close()
   if not engine then return end
-  task.remove_poller(poller)
+  if not is_forced then task.remove_poller(poller) end
   engine:close()
   engine, waiters, on_sent = nil, {}, {}
 end

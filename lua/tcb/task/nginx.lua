@@ -23,10 +23,15 @@ function M.may_not_wait()
     { remedy = "call it in rewrite, access or content, or hand the work to ngx.timer.at(0, fn)" })
 end
 
+--- true where nginx lets something wait; else nil and that error.
+function M.may_wait()
+  if WAITS[ngx.get_phase()] then return true end
+  return M.may_not_wait()
+end
+
 local function check_phase()
-  if WAITS[ngx.get_phase()] then return end
-  local _, err = M.may_not_wait()
-  error(err, 0)
+  local ok, err = M.may_wait()
+  if not ok then error(err, 0) end
 end
 
 function M.current()
