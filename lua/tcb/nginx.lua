@@ -8,22 +8,27 @@ local M = {}
 local ngx = rawget(_G, "ngx") or error("tcb.nginx: this module lives inside nginx; elsewhere use tcb.client", 0)
 
 local options                       -- as given to setup
-local client                        -- this worker's
+local clients = {}                  -- this worker's, by the deadline of their calls
 
 --- Says what the client is made of (see tcb.client; nginx' workers see no environment but what `env` names). Call it in
 --- init_by_lua; nothing is sent. Raises for unknown options.
 ---@param client_options tcb.ClientOptions
 function M.setup(client_options)
-  options, client = client_options, nil
+  options, clients = client_options, {}
 end
 
 --- This worker's client. Does not block.
+---@param deadline_s? number one call, its repeats and waits included; default as in setup
 ---@return tcb.Client? client
 ---@return tcb.Error? err
-function M.client()
-  if client then return client end
-  local err
-  client, err = tcb.client(options)
+function M.client(deadline_s)
+  local known = clients[deadline_s or 0]
+  if known then return known end
+  local own = {}
+  for name, value in pairs(options or {}) do own[name] = value end
+  own.deadline_s = deadline_s or own.deadline_s
+  local client, err = tcb.client(own)
+  clients[deadline_s or 0] = client
   return client, err
 end
 
@@ -65,13 +70,14 @@ end
 
 --- For content_by_lua: takes one record as JSON by POST, personalises, answers JSON: 200 {"status":"success"}; 400 with the field
 --- at fault; 429 with Retry-After when the account is at its limits; 502, 504 for the service's and the network's failures.
----@param handler_options? { max_bytes: integer?, defaults: table? } max_bytes: default 65536; defaults: fields that a record may lack
+---@param handler_options? { max_bytes: integer?, deadline_s: number?, defaults: table? } max_bytes: default 65536; deadline_s: one call,
+--- waiting for a free slot included; defaults: fields that a record may lack
 function M.personalise(handler_options)
   local from = ngx.now()
-  local c, reply, err
-  c, err = M.client()
+  local o, reply = handler_options or {}, nil
+  local c, err = M.client(o.deadline_s)
   if c then
-    reply = handler.personalise(c, { method = ngx.req.get_method(), body = body_of_request() }, handler_options)
+    reply = handler.personalise(c, { method = ngx.req.get_method(), body = body_of_request() }, o)
   else
     reply = handler.refusal(err)
   end

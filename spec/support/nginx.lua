@@ -57,21 +57,36 @@ function M.start(options)
     log:close()
     return text
   end
-  --- Lines of level error or worse.
+  --- Lines of level error or worse, each with its traceback.
   function self.errors()
     local list = {}
     for line in self.log():gmatch "[^\n]+" do
-      if line:find("%[error%]") or line:find("%[crit%]") or line:find("%[alert%]") or line:find("%[emerg%]") then list[#list + 1] = line end
+      local is_bad = line:find "%[error%]" or line:find "%[crit%]" or line:find "%[alert%]" or line:find "%[emerg%]"
+      if is_bad then list[#list + 1] = line end
+      if not line:find "^%d%d%d%d/" and #list > 0 then list[#list] = list[#list] .. "\n" .. line end     -- its traceback
     end
     return table.concat(list, "\n")
   end
   function self.pid() return capture(("cat '%s/nginx.pid' 2>/dev/null"):format(dir)) end
+  --- The workers' process ids, in one string.
+  function self.workers() return capture(("cat /proc/%s/task/*/children"):format(self.pid())) end
   function self.get(path, more)
     local text = capture(("curl -s --noproxy '*' -m 20 %s -w '\\n%%{http_code}' '%s%s'"):format(more or "", self.url, path))
     local body, status = text:match "^(.*)\n(%d+)$"
     return body or text, tonumber(status)
   end
-  function self.reload() return os.execute("kill -HUP " .. self.pid()) end
+  --- Reads the configuration again, and waits until no worker of the old one is left.
+  function self.reload()
+    local old = self.workers()
+    os.execute("kill -HUP " .. self.pid())
+    for _ = 1, 200 do
+      local is_left = false
+      for pid in old:gmatch "%d+" do is_left = is_left or (" " .. self.workers() .. " "):find(" " .. pid .. " ", 1, true) end
+      if not is_left then return end
+      capture "sleep 0.05"
+    end
+    error("workers " .. old .. " do not go")
+  end
   function self.stop()
     local pid = self.pid()
     if pid ~= "" then

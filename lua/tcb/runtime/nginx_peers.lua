@@ -156,8 +156,10 @@ end
 --- Hands the place to the first who waits, else keeps it.
 function M.give_back(place)
   local peer = place.peer
-  while peer.queue[1] do
-    if loop.wake(table.remove(peer.queue, 1), place) then return end
+  local waiter = table.remove(peer.queue, 1)                       -- the collector may take one at any time: no look before
+  while waiter do
+    if loop.wake(waiter, place) then return end
+    waiter = table.remove(peer.queue, 1)
   end
   peer.free[#peer.free + 1] = place
 end
