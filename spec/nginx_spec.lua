@@ -129,6 +129,31 @@ describe("tcb.nginx", luas.abi ~= "luajit" and function() end or function()
     for i = 11, #at do assert.is_true(at[i] - at[i - 10] >= 1000, i) end
   end)
 
+  it("reads its settings once, in init_by_lua: the workers need neither the key's command nor the environment", function()
+    start()
+    server.stop()
+    local key = os.tmpname()
+    server = nginx.start{ server = SERVER, http = ([[init_by_lua_block { local m = require("tcb.nginx")
+      assert(m.setup{ base_url = "%s", account = "%s", key_id = "%s", api_key_command = "echo x >> %s; echo %s" })
+      local ok, why = pcall(m.setup, { nonsense = 1 })
+      assert(not ok and why:find("unknown option 'nonsense'", 1, true), why) }]]):format(sandbox.base_url, sandbox.account, sandbox.key_id, key, sandbox.api_key),
+      prepare = function(dir) os.execute("chmod 666 " .. key) assert(dir) end }
+    for _ = 1, 3 do assert.equal(200, (select(2, post(record())))) end
+    local file = assert(io.open(key))
+    assert.equal("x\n", file:read "*a")
+    file:close()
+    os.remove(key)
+  end)
+
+  it("holds a request's deadline", function()
+    start{ faults = { "personalise:1-9:stall+5" } }
+    server.stop()
+    server = nginx.start{ server = SERVER:gsub("deadline_s = 10", "deadline_s = 0.3"), http = http_block(sandbox) }
+    local from = os.time()
+    assert.equal(504, (select(2, post(record()))))
+    assert.is_true(os.time() - from < 4)
+  end)
+
   it("tells its health and its metrics", function()
     start()
     post(record())

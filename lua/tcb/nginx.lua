@@ -1,6 +1,7 @@
 --- What an nginx configuration wants of tcb, one line each: a token before the first request, a handler for real-time
 -- personalisation, health and metrics. One client per worker; tokens and pace shared by all workers (lua_shared_dict tcb 1m).
 -- @module tcb.nginx
+local config = require "tcb.config"
 local handler = require "tcb.handler"
 local tcb = require "tcb"
 
@@ -10,11 +11,19 @@ local ngx = rawget(_G, "ngx") or error("tcb.nginx: this module lives inside ngin
 local options                       -- as given to setup
 local clients = {}                  -- this worker's, by the deadline of their calls
 
---- Says what the client is made of (see tcb.client; nginx' workers see no environment but what `env` names). Call it in
---- init_by_lua; nothing is sent. Raises for unknown options.
----@param client_options tcb.ClientOptions
+--- Says what the client is made of (see tcb.client). Call it in init_by_lua, before nginx makes its workers: options, environment and
+--- profile are read then, an `api_key_command` runs then, once, and the workers need none of them. Sends nothing. Raises for unknown options.
+---@param client_options? tcb.ClientOptions
+---@return boolean? ok
+---@return tcb.Error? err kind config; `client` returns it as well
 function M.setup(client_options)
+  local conf, err = config.resolve(client_options, 2)
   options, clients = client_options, {}
+  if not conf then return nil, err end
+  options = {}
+  for name in pairs(conf.from) do options[name] = conf[name] end
+  options.api_key, options.api_key_command = conf.api_key, nil
+  return true
 end
 
 --- This worker's client. Does not block.
@@ -74,10 +83,11 @@ end
 --- waiting for a free slot included; defaults: fields that a record may lack
 function M.personalise(handler_options)
   local from = ngx.now()
-  local o, reply = handler_options or {}, nil
+  local o, own, reply = handler_options or {}, {}, nil
+  for name, value in pairs(o) do own[name] = name ~= "deadline_s" and value or nil end
   local c, err = M.client(o.deadline_s)
   if c then
-    reply = handler.personalise(c, { method = ngx.req.get_method(), body = body_of_request() }, o)
+    reply = handler.personalise(c, { method = ngx.req.get_method(), body = body_of_request() }, own)
   else
     reply = handler.refusal(err)
   end

@@ -6,10 +6,12 @@
 
 /* BOOTTIME, not MONOTONIC: while a laptop sleeps, the service's windows and tokens go on. */
 static void system_source(void *ud, int64_t *wall_ms, int64_t *mono_us) {
-  struct timespec t;
+  struct timespec wall, mono;
   (void)ud;
-  if (wall_ms) clock_gettime(CLOCK_REALTIME, &t), *wall_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-  if (mono_us) clock_gettime(CLOCK_BOOTTIME, &t), *mono_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+  clock_gettime(CLOCK_REALTIME, &wall);
+  clock_gettime(CLOCK_BOOTTIME, &mono);
+  *wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
+  *mono_us = (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000;
 }
 
 void tcb_clock_init(tcb_clock *clock) {
@@ -17,16 +19,16 @@ void tcb_clock_init(tcb_clock *clock) {
 }
 
 int64_t tcb_clock_now_ms(const tcb_clock *clock) {
-  int64_t wall_ms;
+  int64_t wall_ms, mono_us;
   if (clock->is_virtual) return clock->virtual_us / 1000;
-  clock->source(clock->source_ud, &wall_ms, NULL);
+  clock->source(clock->source_ud, &wall_ms, &mono_us);
   return wall_ms + clock->shift_ms;
 }
 
 int64_t tcb_clock_mono_us(const tcb_clock *clock) {
-  int64_t mono_us;
+  int64_t wall_ms, mono_us;
   if (clock->is_virtual) return clock->virtual_us;
-  clock->source(clock->source_ud, NULL, &mono_us);
+  clock->source(clock->source_ud, &wall_ms, &mono_us);
   return mono_us;
 }
 
