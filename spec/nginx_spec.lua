@@ -3,7 +3,7 @@ local luas = require "support.luas"
 local nginx = require "support.nginx"
 
 local SERVER = [[
-location = /personalise { content_by_lua_block { require("tcb.nginx").personalise{ max_bytes = 65536 } } }
+location = /personalise { content_by_lua_block { require("tcb.nginx").personalise{ max_bytes = 65536, deadline_s = 10 } } }
 location = /health { content_by_lua_block { require("tcb.nginx").health() } }
 location = /metrics { content_by_lua_block { require("tcb.nginx").metrics() } }
 location = /worker { content_by_lua_block { ngx.print(ngx.worker.pid()) } }
