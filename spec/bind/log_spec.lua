@@ -20,6 +20,12 @@ describe("log", function()
     assert.equal("call +91******3210, or +91******3210.", redact "call +91 98765 43210, or +91-(98765)-43210.")
     assert.equal("+91******3210", redact "+919876543210")
     assert.equal("+49******0000, 2026 records", redact "+49 30 900 0000, 2026 records")
+    assert.equal("91******2233x, x91******2233, tel91******2233y", redact "919811122233x, x919811122233, tel919811122233y")
+    assert.equal("'91******2233a'", redact "'919811122233a'")                  -- as long as a UUID's tail, and none
+    for _, id in ipairs{ "0c7d1f6e-0281-4f86-bb27-74525454345a", "0c7d1f6e-0281-4f86-bb27-a45254543451", "12345678-0281-4f86-bb27-745254543451",
+      "0123456789abcdef", "a012345678901234b", "x.corrupt-20260803T100000Z", "tcb_1234567890" } do
+      assert.equal(id, redact(id))
+    end
     for _, text in ipairs{ "+30 s", "a+12 345 6789", "+05:30", "+", "1 + 2 345 678" } do assert.equal(text, redact(text)) end
   end)
 

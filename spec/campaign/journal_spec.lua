@@ -159,6 +159,14 @@ describe("journal", function()
       j:close()
     end
     assert.same({}, require("tcb.campaign.care").verify(path).problems)
+    -- For a while version 1 had the tables of version 2 already.
+    db = assert(sqlite.open(path))
+    assert(db:exec "PRAGMA user_version=1")
+    db:close()
+    local j = assert(make{ what = "push" })
+    local s = summary.read(j)
+    assert.same({ 25, 1, 14, 5, 5, 2 }, { s.records, s.refused, s.success, s.failed, s.in_doubt, j:value "PRAGMA user_version" })
+    j:close()
   end)
 
   it("writes nothing more after a failed write, and says why each time", function()

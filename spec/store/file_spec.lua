@@ -115,6 +115,34 @@ describe("store.file", function()
     assert.equal("0", read("ls " .. dir .. "/deep | grep -c corrupt"))
   end)
 
+  it("opens the state files of every earlier form, with tokens and quota unchanged", function()
+    local stored = assert(io.open("spec/store/stored/state-1.sql", "rb"))        -- of three pushes and a personalisation with one token
+    os.execute("mkdir -p " .. dir .. "/deep")
+    local db = assert(sqlite.open(path, { wal = false }))
+    assert(db:exec(stored:read "*a"))
+    stored:close()
+    assert(db:exec "PRAGMA user_version=1")
+    db:close()
+    core.clock.virtual(1795633604557 + 10000)                                      -- 10 s after it was written, on another boot
+    local done, raised = pcall(function()
+      local state = core.governor{ mint = { count = 10, window_us = 1800000000 }, push = { count = 60, window_us = 60000000 },
+        personalise = { count = 100, window_us = 1000000 }, life_us = 3600000000, key = "578ff21a" }
+      local a = file.new(path)
+      local s = a:update(function(bytes)
+        assert(state:load(bytes))
+        return nil, state:status()
+      end, false, function(bytes) return state:load(bytes) end)
+      a:close()
+      assert.same({ 9, 1, 1 }, { s.mints_left, s.mints_spent, #s.tokens })
+      local t = s.tokens[1]
+      assert.same({ "926ab940", true, 3 }, { t.id, t.is_ours, t.push_used })
+      local age_us = s.now_us - t.minted_us
+      assert.is_true(age_us > 10e6 and age_us < 20e6, age_us)
+    end)
+    core.clock.virtual(false)
+    if not done then error(raised, 0) end
+  end)
+
   it("says what to do when the folder cannot be made", function()
     os.execute("touch " .. dir .. "/deep")
     local none, err = file.new(path):update(keep "x", false, ok)

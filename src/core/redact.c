@@ -45,14 +45,23 @@ static size_t digits_at(const tcb_secrets *s, const char *text, size_t len, size
   return n;
 }
 
+/* Is the word around text[at] an id: a hash, or a UUID's tail? */
+static int is_hex_word(const char *text, size_t len, size_t at) {
+  size_t end = at;
+  while (at > 0 && isalnum((unsigned char)text[at - 1])) at--;
+  while (end < len && isalnum((unsigned char)text[end])) end++;
+  for (size_t i = at; i < end; i++) if (!isxdigit((unsigned char)text[i])) return 0;
+  return end - at >= 16 || (end - at == 12 && at > 0 && text[at - 1] == '-');
+}
+
 /* Length of the digit run at text[at] when it is to be masked, else 0. What touches it and is a secret is no part of a word. */
 static size_t number_at(const tcb_secrets *s, const char *text, size_t len, size_t at, int behind_secret) {
   unsigned char before = at && !behind_secret ? (unsigned char)text[at - 1] : ' ';
-  if (isalnum(before) || before == '_') return 0;
   size_t n = digits_at(s, text, len, at);
-  if (n < 8 || n > 15 || (n == 13 && text[at] == '1')) return 0;
+  if (isdigit(before) || before == '_' || n < 8 || n > 15 || (n == 13 && text[at] == '1')) return 0;
   unsigned char after = at + n < len && secret_at(s, text + at + n, len - at - n) == 0 ? (unsigned char)text[at + n] : ' ';
-  if (isalpha(after) || after == '_') return 0;
+  if (after == '_' || (n == 8 && after == 'T')) return 0;                                /* a name; 20260803T100000Z */
+  if ((isalpha(before) || isalpha(after)) && is_hex_word(text, len, at)) return 0;
   if (after == '-' && at + n + 1 < len && isxdigit((unsigned char)text[at + n + 1]) && n == 8) return 0;   /* a UUID's head */
   if (before == '-' && n == 12) return 0;                                                                   /* and its tail */
   return n;

@@ -22,12 +22,18 @@ local function origin_records(origin)
   return n
 end
 
+--- Has nobody to be asked about the batch, and nothing of it to be sent, any more?
+function M.is_over(b)
+  return b.state == STATE.rejected or b.state == STATE.expired or b.state == STATE.resent or b.state == STATE.sent and b.open == 0
+end
+
 --- What is wrong with one batch: a sentence, or nil.
 local function fault_of(j, b)
   local row = j:input(b.seq)
   if not row then return "has no input row" end
   if not journal.STATE_NAME[b.state] then return ("has the unknown state %s"):format(tostring(b.state)) end
-  if not row.hashes or #row.hashes ~= 8 * b.records then return "has not one hash a record" end
+  local is_purged = row.hashes == "" and M.is_over(b)
+  if not is_purged and (not row.hashes or #row.hashes ~= 8 * b.records) then return "has not one hash a record" end
   local placed = row.origin and origin_records(row.origin) or row.spans and records_of_spans(row.spans)
   if placed ~= b.records then return ("has places for %s of its %d records"):format(tostring(placed), b.records) end
   if b.state == STATE.sent and b.open > 0 and not b.batch_id then return "counts as sent without the service's id" end
@@ -48,13 +54,16 @@ local function check_input(j, source, problems)
   if not shape or j.header.keeps_bodies == 1 then return 0 end
   for b in j:batches("parent IS NULL AND generation = 0") do
     local row = j:input(b.seq)
-    local made, err = source:rebuild(shape, row.spans)
-    if not made or made.hashes ~= row.hashes then
-      problems[#problems + 1] = { seq = b.seq, message = made and "the input holds other records now" or err.message }
-      if #problems >= 20 then break end
+    if row.hashes ~= "" then                               -- not purged
+      local made, err = source:rebuild(shape, row.spans)
+      if not made or made.hashes ~= row.hashes then
+        problems[#problems + 1] = { seq = b.seq,
+          message = ("batch %d: %s"):format(b.seq, made and "the input holds other records now" or err.message) }
+        if #problems >= 20 then break end
+      end
+      if made then made.body:close() end
+      checked = checked + 1
     end
-    if made then made.body:close() end
-    checked = checked + 1
   end
   source:close()
   return checked
@@ -102,18 +111,33 @@ local function change(path, what, fn)
   return result, failed
 end
 
+--- What is left of a campaign whose batches are all purged needs its kept input no more.
+local function remove_kept(j)
+  local left = j:value "SELECT count(*) FROM batch JOIN hash USING (seq) WHERE hashes <> x''"
+  local kept = setup.kept_path(j.path)
+  return j.header.input_done == 1 and left == 0 and os.remove(kept) or false
+end
+
 --- Forgets what is not needed for counts of batches whose last window ended over `older_s` ago and that are settled: bodies, notes, the
---- service's ids, match hashes, events. Outcomes stay; `export`, `why` and `reconcile` lose these batches' details.
----@return integer? batches
+--- service's ids, match hashes, events. Outcomes stay; `export` and `why` lose these batches' details. Once all batches are purged, the
+--- copy of the input that was kept beside the journal goes, too.
+---@return { batches: integer, input: boolean }? purged batches, and whether the kept input was removed
+---@return tcb.Error? err
 function M.purge(path, older_s)
   return change(path, "journal purge", function(j)
-    local before, n = core.clock.now() - older_s * 1000, 0
-    for b in j:batches("last_ends_at < ? AND (open = 0 OR state IN (4, 5, 6))", before) do
-      local ok, err = j:purge(b.seq)
-      if not ok then return nil, err end
-      n = n + 1
+    local before, sum = core.clock.now() - older_s * 1000, { batches = 0, input = false }
+    for b in j:batches("last_ends_at < ?", before) do
+      if M.is_over(b) and j:hashes(b.seq) ~= "" then
+        local ok, err = j:purge(b.seq)
+        if not ok then return nil, err end
+        sum.batches = sum.batches + 1
+      end
     end
-    return n
+    local ok, err = j:commit()
+    if ok and sum.batches > 0 then ok, err = j.db:exec "VACUUM" end         -- what was deleted leaves the file
+    if not ok then return nil, err end
+    sum.input = remove_kept(j)
+    return sum
   end)
 end
 

@@ -160,7 +160,7 @@ function Drive:feed_items(batch)
   self.feed = feed
   if self.campaign.options.each and feed.each then feed:each(self.campaign.options.each) end
   if feed.remembers then                                    -- keys of an earlier run count
-    for row in assert(j:statement("SELECT hashes FROM input WHERE hashes IS NOT NULL AND origin IS NULL")):rows() do
+    for row in assert(j:statement("SELECT hashes FROM hash JOIN input USING (seq) WHERE origin IS NULL")):rows() do
       local ok, failed = feed:remember(row[1])
       if not ok then return nil, failed end
     end

@@ -34,9 +34,9 @@ local SQL = {
   ids = "INSERT OR REPLACE INTO record_id (seq, ids) VALUES (?, CAST(? AS BLOB))",
   reason = "INSERT OR REPLACE INTO reason (n, text, field) VALUES (?, ?, ?)",
   forget = "DELETE FROM body WHERE seq = ?",
-  purge_hash = "UPDATE hash SET hashes = zeroblob(length(hashes)) WHERE seq = ?",
+  purge_hash = "UPDATE hash SET hashes = x'' WHERE seq = ?",
   purge_ids = "DELETE FROM record_id WHERE seq = ?",
-  purge_outcome = "UPDATE outcome SET notes = NULL WHERE seq = ?",
+  purge_outcome = "UPDATE outcome SET notes = NULL WHERE seq = ? AND instr(codes, x'05') = 0",   -- reasons that stand in notes alone stay
   purge_batch = "UPDATE batch SET events = '' WHERE seq = ?",
 }
 
@@ -224,7 +224,7 @@ function Journal:settle_open(seq)
   return self:_run("open", 0, seq)
 end
 
---- Forgets the details of a batch: body, hashes, ids, notes, events.
+--- Forgets the details of a batch: body, hashes (an empty one says so), ids, notes, events.
 function Journal:purge(seq)
   local ok, err = self:_touch()
   for _, name in ipairs{ "forget", "purge_hash", "purge_ids", "purge_outcome", "purge_batch" } do

@@ -34,9 +34,12 @@ end
 function ACTIONS.purge(path, opts, env)
   local older = opts.older and campaign.duration(opts.older)
   if not older then return env.usage "purge needs --older D: 30d, 12h" end
-  local n, err = care.purge(path, older)
-  if not n then return env.fail(err) end
-  if env.json then env.out(('{"purged":%d}\n'):format(n)) else env.out(("%s: details forgotten, outcomes kept\n"):format(batches(n))) end
+  local sum, err = care.purge(path, older)
+  if not sum then return env.fail(err) end
+  if env.json then env.out(('{"purged":%d,"input_removed":%s}\n'):format(sum.batches, tostring(sum.input)))
+  else
+    env.out(("%s: details forgotten, outcomes kept%s\n"):format(batches(sum.batches), sum.input and "; the kept input is removed" or ""))
+  end
   return 0
 end
 
@@ -68,7 +71,8 @@ return {
   }),
   details = [[
 status prints the counts. verify checks the file, and the input where it is there; exit code 1 when something is wrong. purge forgets bodies,
-ids, hashes and events of settled batches; outcomes stay. resolve settles what you found out about batches in doubt.]],
+ids, hashes and events of settled batches; outcomes stay. When no batch is left unpurged, the copy of the input that was kept beside the
+journal (a pipe, --keep-input) goes as well. resolve settles what you found out about batches in doubt.]],
   examples = { "tcb journal verify records.csv", "tcb journal resolve november.db --in-doubt resend",
     "tcb journal purge november.db --older 90d" },
   run = run,
