@@ -38,7 +38,7 @@ tcb_status tcb_spans_end(tcb_spans *s, tcb_buf *out, tcb_err *err) {
 
 tcb_status tcb_spans_add(tcb_spans *s, tcb_buf *out, int64_t offset, int64_t bytes, int64_t line, tcb_err *err) {
   tcb_span *open = &s->open;
-  if (open->records > 0 && open->offset + open->bytes == offset) {
+  if (open->records > 0 && open->offset + open->bytes == offset && open->line + open->records == line) {
     open->bytes += bytes;
     open->records++;
     return TCB_OK;

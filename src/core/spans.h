@@ -1,5 +1,5 @@
 /* core/spans.h: which bytes of the input hold the records of a batch, packed into a few bytes: the journal keeps these instead of
-   a row a record. Records that follow each other without a gap share one span. */
+   a row a record. Records that follow each other without a gap, each on the line behind the one before, share one span. */
 #ifndef TCB_SPANS_H
 #define TCB_SPANS_H
 

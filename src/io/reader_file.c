@@ -46,16 +46,17 @@ static void file_free(tcb_reader *r) {
   tcb_free(f->ctx, f, sizeof *f);
 }
 
-static tcb_file_identity identity_of(const struct stat *st) {
-  return (tcb_file_identity){ S_ISREG(st->st_mode) ? (int64_t)st->st_size : -1,
+/* Standard input counts as a pipe even where it is a file: nobody can open it again. */
+static tcb_file_identity identity_of(const struct stat *st, int is_stdin) {
+  return (tcb_file_identity){ S_ISREG(st->st_mode) && !is_stdin ? (int64_t)st->st_size : -1,
                               (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec, (int64_t)st->st_dev, (int64_t)st->st_ino };
 }
 
 tcb_status tcb_file_identity_of(const char *path, tcb_file_identity *identity, tcb_err *err) {
   struct stat st;
-  int result = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st);
+  int is_stdin = strcmp(path, "-") == 0, result = is_stdin ? fstat(STDIN_FILENO, &st) : stat(path, &st);
   if (result != 0) return tcb_fail(err, TCB_E_INPUT, "cannot open '%.100s': %s", path, strerror(errno));
-  *identity = identity_of(&st);
+  *identity = identity_of(&st, is_stdin);
   return TCB_OK;
 }
 
@@ -82,7 +83,7 @@ tcb_status tcb_reader_file(tcb_reader **out, tcb_ctx *ctx, const char *path, tcb
   f->ctx = ctx;
   f->fd = fd;
   f->is_owned = !is_stdin;
-  f->identity = identity_of(&st);
+  f->identity = identity_of(&st, is_stdin);
   strncpy(f->name, is_stdin ? "standard input" : path, sizeof f->name - 1);
   if (is_file) posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   *out = &f->face;

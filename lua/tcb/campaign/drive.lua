@@ -62,10 +62,14 @@ function Drive:watch_mints()
   return true
 end
 
---- Waits `seconds`, or until the run is stopped.
+--- Waits `seconds`, or until a request has ended or the run is stopped. Time in which there is nothing to send is no failure of the
+--- service: it does not count against the patience.
 function Drive:pause(seconds)
-  if self.run.stopped then return end
-  self.run.room:wait(math.max(0.001, seconds))
+  local run, from = self.run, core.clock.mono()
+  if run.stopped then return end
+  local is_idle = run.in_flight == 0
+  run.room:wait(math.max(0.001, seconds))
+  if is_idle then run.succeeded_us = run.succeeded_us + core.clock.mono() - from end
 end
 
 --- Ends the run when a signal asked for it, and shows progress. One task; not on a virtual clock, where nobody interrupts.

@@ -99,6 +99,11 @@ local function interrupted(self, what)
     remedy = ("run the same command again to continue (%s)"):format(self.journal) }
 end
 
+--- Did the campaign not even begin: its input or its options are at fault, and nothing was planned?
+local function is_stillborn(j, result, err)
+  return not result and j.is_new and errors.is(err) and (err.kind == "input" or err.kind == "config") and j:is_blank()
+end
+
 --- Runs `fn(j)` with the journal open for writing, once it is known to be this campaign's; it is closed whatever happens.
 function Campaign:_with(what, create, fn)
   self.stop_reason = nil
@@ -112,7 +117,7 @@ function Campaign:_with(what, create, fn)
         if self.running then self.running:stop("memory", no_memory) end
       end
       self.running = nil
-      j:close()
+      if ok and create and is_stillborn(j, ...) then j:discard() else j:close() end
       if not ok then error((...), 0) end
       return ...
     end

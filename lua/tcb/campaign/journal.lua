@@ -19,6 +19,7 @@ local M = { STATE = STATE, STATE_NAME = schema.STATE_NAME }
 local SQL = {
   set = "INSERT OR REPLACE INTO header (name, value) VALUES (?, ?)",
   get = "SELECT name, value FROM header",
+  clear = "DELETE FROM header WHERE name NOT IN ('requests', 'mints', 'rate_limited')",
   batch = "INSERT INTO batch (seq, state, records, open, planned_at, starts_at, ends_at, last_ends_at, parent, generation)"
     .. " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   input = "INSERT INTO input (seq, spans, origin, refused, refused_count, dropped, split, checkpoint)"
@@ -148,6 +149,17 @@ function Journal:set(values)
     if not ok then return nil, err end
     self.header[name] = value
   end
+  return true
+end
+
+--- Forgets the header, but for its counters of requests.
+function Journal:clear_header()
+  local ok, err = self:_touch()
+  if not ok then return nil, err end
+  ok, err = self:_run "clear"
+  if not ok then return nil, err end
+  local h = self.header
+  self.header = { requests = h.requests, mints = h.mints, rate_limited = h.rate_limited }
   return true
 end
 
@@ -297,6 +309,18 @@ end
 --- Where the input goes on: the checkpoint of the newest row that has one.
 function Journal:checkpoint()
   return self:value("SELECT checkpoint FROM input WHERE checkpoint IS NOT NULL ORDER BY seq DESC LIMIT 1")
+end
+
+--- Was nothing of the input planned yet? Then there is nothing that could be lost.
+function Journal:is_blank()
+  return self:value "SELECT count(*) FROM input" == 0
+end
+
+--- Closes a journal that is blank and takes its files away, as if the campaign had never been begun.
+function Journal:discard()
+  self.db:close()
+  for _, tail in ipairs{ "", "-wal", "-shm", ".input" } do os.remove(self.path .. tail) end
+  self:close()
 end
 
 --- Commits, closes and lets go. Harmless when repeated.

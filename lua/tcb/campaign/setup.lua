@@ -54,7 +54,8 @@ local function write_header(self, j)
   values["input.path"] = self.source.path
   for name, value in pairs(self.source.identity and self.source:identity() or {}) do values["input." .. name] = value end
   local ok
-  ok, err = j:set(values)
+  ok, err = j:clear_header()
+  if ok then ok, err = j:set(values) end
   if ok then ok, err = j:durable() end
   return ok, err
 end
@@ -82,7 +83,7 @@ local function check_input(self, j)
   if not self.source or not self.source.identity then return true end
   if self.source.is_file and not self.source:is_file() then return true end       -- kept as it came: the reader compares
   local now, err = self.source:identity()
-  if not now then return nil, err end
+  if not now then return j.header.input_done == 1 or nil, err end            -- all was read: it may be gone
   local size, changed = j.header["input.size"], j.header["input.changed_us"]
   if size and now.size ~= size then
     return mismatch(j, ("belongs to an input of %.0f bytes; '%s' has %.0f: it was changed since"):format(size,
@@ -106,9 +107,9 @@ end
 ---@param self tcb.Campaign
 ---@param is_push boolean a push: the options and the input count, too
 function M.check(self, j, is_push)
-  if not j.header.made_at then
-    if not is_push then return mismatch(j, "is empty: nothing was pushed yet", "push first") end
-    return write_header(self, j)
+  if is_push and (not j.header.made_at or j:is_blank()) then return write_header(self, j) end      -- whatever was tried before
+  if not j.header.made_at or (j:is_blank() and j.header.input_done ~= 1) then
+    return mismatch(j, "is empty: nothing was pushed yet", "push first")
   end
   if self.client.account ~= j.header.account then
     return mismatch(j, ("belongs to account %s, not to %s"):format(j.header.account, self.client.account),
@@ -117,7 +118,7 @@ function M.check(self, j, is_push)
   if not is_push then return true end
   M.use_kept(self, j)
   local ok, err = check_shape(self, j)
-  if ok and j.header.input_done ~= 1 then ok, err = check_input(self, j) end
+  if ok then ok, err = check_input(self, j) end
   return ok, err
 end
 
