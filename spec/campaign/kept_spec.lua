@@ -84,6 +84,22 @@ describe("a campaign over input that cannot be read again", function()
     assert.equal("store", err.kind)
   end)
 
+  it("stops when its hook raises, with nothing in doubt, and goes on", function()
+    local s = service.new()
+    local function push(bad_line)
+      return make(s, tcb.records(records(95)), { each = function(r)
+        if r.line == bad_line then error("line " .. r.line .. " of mine", 0) end
+      end }):push()
+    end
+    local ok, err = pcall(push, 55)
+    assert.same({ false, "line 55 of mine" }, { ok, err })
+    local so_far = assert(make(s, tcb.records(records(95))):summary())
+    assert.same({ (s:counts()), 0 }, { so_far.sent, so_far.in_doubt })
+    assert.is_true(so_far.sent < 60)
+    assert.equal(95, assert(push(0)).sent)
+    assert.same({ 95, 0 }, { s:counts() })
+  end)
+
   it("splits, drops and changes with a hook, and keeps the sum", function()
     local s = service.new()
     local c = make(s, tcb.records(records(40)), { each = function(r)

@@ -256,6 +256,30 @@ describe("campaign", function()
     assert.equal(25, shown)
   end)
 
+  it("stops when a hook raises: what is under way gets its answer, the rest waits", function()
+    local s = service.new{ slot_s = 0.2 }
+    local function raised(options, method)
+      local ok, err = pcall(function()
+        local c = make(s, service.records(200), options)
+        return c[method](c)
+      end)
+      return not ok and err
+    end
+    assert.equal("mine", raised({ on_batch = function(b) if b.seq == 2 then error("mine", 0) end end }, "push"))
+    local committed = s:counts()
+    check(assert(make(s, service.records(200)):summary()), { records = 200, in_doubt = 0, sent = committed })
+    assert.is_true(committed >= 20 and committed < 200, committed)
+    check(assert(make(s, service.records(200)):push()), { sent = 200, in_doubt = 0 })
+    assert.same({ 200, 0 }, { s:counts() })
+    local told = 0
+    assert.equal("mine, too", raised({ on_outcome = function()
+      told = told + 1
+      if told == 15 then error("mine, too", 0) end
+    end }, "reconcile"))
+    assert.same({}, require("tcb.campaign.care").verify(path).problems)
+    check(assert(make(s, service.records(200)):reconcile()), { success = 200 })
+  end)
+
   it("has the life of each batch in the order of its events", function()
     local events = require "tcb.campaign.events"
     local s = service.new{ faults = { [1] = "429" } }

@@ -83,7 +83,7 @@ tcb plan c.csv --label "Acme Deliveries" --json
 tcb push c.csv --label "Acme Deliveries" --quiet > /dev/null; tcb reconcile c.csv --quiet > /dev/null
 tcb export c.csv --json; echo "--"
 for n in 1 2 3 4 5 6 7 8 9 10 11 12; do tcb why c.csv --line $n --json; done
-tcb report c.csv --html r.html > /dev/null; grep -o '<tr><td class="n">[0-9]*</td><td>[^<]*</td><td>[^<]*</td><td>[a-z]*</td>' r.html]], FAST)
+tcb report c.csv --html r.html > /dev/null; grep -o '<tr><td class="n">[0-9]*</td><td>[^<]*</td><td>[a-z]*</td>' r.html]], FAST)
     local planned, exported, whys, reported = {}, {}, {}, {}
     local is_why = false
     for line in r.out:gmatch "[^\n]+" do
@@ -92,7 +92,7 @@ tcb report c.csv --html r.html > /dev/null; grep -o '<tr><td class="n">[0-9]*</t
       elseif o and o.code then planned[#planned + 1] = ("%d %s"):format(o.line, o.code)
       elseif o and o.tcb_line then exported[#exported + 1] = ("%d %s"):format(o.tcb_line, o.tcb_outcome)
       elseif o and is_why then whys[#whys + 1] = ("%d %s"):format(o.line, o.outcome)
-      elseif not o then reported[#reported + 1] = ("%s %s"):format(line:match '"n">(%d+)<', line:match "<td>(%l+)</td>$") end
+      elseif not o then reported[#reported + 1] = ("%s %s"):format(line:match '"n">(%d+)<', line:match ">(%l+)</td>$") end
     end
     table.sort(planned)
     table.sort(reported)

@@ -40,7 +40,9 @@ static tcb_why whole_number(tcb_text t, int64_t *ms) {
     if (n <= TCB_INSTANT_MAX) n = n * 10 + (t.data[i] - '0');
   if (i < t.len) {                                         /* the caller saw a number's beginning: say what it became */
     if (memchr(t.data, 'E', t.len) || memchr(t.data, 'e', t.len)) return TCB_TIME_SCIENTIFIC;
-    return t.data[i] == '.' || t.data[i] == ',' ? TCB_TIME_POINT_ZERO : TCB_TIME_FORM;
+    if (t.data[i] != '.' && t.data[i] != ',') return TCB_TIME_FORM;
+    for (i++; i < t.len; i++) if (!is_digit(t.data[i])) return TCB_TIME_FORM;             /* 24.12.2026 */
+    return TCB_TIME_POINT_ZERO;
   }
   *ms = t.data[0] == '-' ? -n : n;
   return tcb_instant_check(*ms);

@@ -104,13 +104,6 @@ function Drive:progress()
     fraction = self.fraction and self.fraction(), fraction_begin = self.fraction_begin }
 end
 
---- Stops the ticker; one last word to the progress hook.
-function Drive:over()
-  if self.ticker then task.cancel(self.ticker) end
-  self.ticker = nil
-  if self.o.on_progress then self.o.on_progress(self:progress()) end
-end
-
 --- What waits in the journal, then what is to be sent again.
 function Drive:journal_items()
   local j, o = self.journal, self.o
@@ -262,7 +255,8 @@ function Drive:wait_lead(item)
   end
 end
 
---- Sends all that `next_item` gives. true, or nil, err when it failed.
+--- Sends all that `next_item` gives. true, or nil, err when it failed. What is raised meanwhile, by a hook say, is raised again once what
+--- is under way has its answer.
 function Drive:send_all(next_item)
   local failed
   self.run.items = function()
@@ -270,8 +264,12 @@ function Drive:send_all(next_item)
     failed = failed or err
     return item
   end
-  self.run:dispatch()
-  self.run:drain()
+  local run = self.run
+  local ok, raised = pcall(run.dispatch, run)
+  if not ok and errors.is(raised) and (raised.kind == "cancelled" or raised.kind == "memory") then error(raised, 0) end
+  if not ok then run:stop "raised" end
+  run:drain()
+  if not ok or run.raised then error(run.raised or raised, 0) end
   if failed and not self.run.stop_err then self.run:stop("input", failed) end
   return not self.run.stopped, self.run.enough
 end
@@ -398,11 +396,23 @@ local function result(self, ok, err)
   return s
 end
 
-local function finish(self, ok, err)
-  self:over()
+local function close(self)
+  if self.ticker then task.cancel(self.ticker) end
+  self.ticker = nil
   if self.unwatch_mints then self.unwatch_mints() end
   if self.feed then self.feed:close() end
   if self.campaign.source and self.campaign.source.close then self.campaign.source:close() end
+end
+
+--- Runs `fn(self, ...)`; the run ends with its result, or with what it raises.
+local function finish(self, fn, ...)
+  local returned, ok, err = pcall(fn, self, ...)
+  if not returned then
+    if not errors.memory(ok) then close(self) end
+    error(ok, 0)
+  end
+  if self.o.on_progress then self.o.on_progress(self:progress()) end               -- one last word
+  close(self)
   local done, failed = self.journal:durable()
   if not done and not err then err = failed end
   return result(self, ok, err)
@@ -425,7 +435,7 @@ function M.push(c, j, o)
   if not ok then return nil, err end
   self:new_run()
   self:tick()
-  return finish(self, self:push_and_wait())
+  return finish(self, self.push_and_wait)
 end
 
 --- c:reconcile.
@@ -437,8 +447,10 @@ function M.reconcile(c, j, o)
   if not ok then return nil, err end
   self:new_run()
   self:tick()
-  ok, err = self:settle(nil, o.timeout_s)
-  return finish(self, ok, err or (not ok and not self.run.stopped and o.timeout_s and reconcile.unsettled(o.timeout_s) or nil))
+  return finish(self, function()
+    local settled, why = self:settle(nil, o.timeout_s)
+    return settled, why or (not settled and not self.run.stopped and o.timeout_s and reconcile.unsettled(o.timeout_s) or nil)
+  end)
 end
 
 return M

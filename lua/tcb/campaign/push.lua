@@ -205,9 +205,10 @@ function Push:start(item)
   if self.stopped then return item:release() end
   local slot = task.event()
   self.handed_out = self.handed_out + 1
-  self.in_flight = self.in_flight + 1
+  self.in_flight, self.at_work = self.in_flight + 1, self.at_work + 1
   local t = task.spawn(self.send, self, item, slot)
   t.on_done = function()
+    self.at_work = self.at_work - 1
     local no_memory = errors.memory(t.err)
     if no_memory then                                       -- before the next batch: a later row would hide that this one has none
       self.journal:abandon(no_memory)
@@ -219,7 +220,11 @@ function Push:start(item)
     self:done(item)
     slot:set()
     self.room:pulse()
-    return no_memory
+    if t.trace and not no_memory then                        -- a hook's error, say: told once what is under way has its answer
+      self.raised = self.raised or t.err
+      self:stop "raised"
+    end
+    return t.trace ~= nil
   end
   self.unsent[t] = true
   slot:wait()
@@ -259,8 +264,9 @@ function Push:dispatch()
   end
 end
 
+--- Waits until every batch that was handed out is over, its hook included.
 function Push:drain()
-  while self.in_flight > 0 do self.room:wait() end
+  while self.at_work > 0 do self.room:wait() end
 end
 
 --- The batch id out of an answer of either dialect; nil, err of kind in_doubt when there is none.
@@ -279,8 +285,8 @@ end
 --- max_records, unlimited, dialect
 function M.new(fields)
   local self = setmetatable({
-    in_flight = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil,
-    stop_err = nil, succeeded_us = mono(), rejections = 0,
+    in_flight = 0, at_work = 0, begun = 0, handed_out = 0, to_come = nil, enough = nil, room = task.event(), unsent = {}, stopped = nil,
+    stop_err = nil, raised = nil, succeeded_us = mono(), rejections = 0,
     in_flight_max = fields.unlimited and IN_FLIGHT_UNLIMITED or IN_FLIGHT,
   }, Push)
   for k, v in pairs(fields) do self[k] = v end

@@ -53,7 +53,8 @@ function M.take_odd(settle, body, odd)
   return true
 end
 
---- Puts one status document into the journal. Returns its counts, or nil, err of kind proto (nothing was changed) or store.
+--- Puts one status document into the journal. Returns its counts and what tells on_settled of it, or nil, err of kind proto (nothing was
+--- changed) or store.
 function Reconcile:settle(b, body)
   local j, settle = self.journal, self.settler
   local codes, marks, ids, notes = j:outcomes(b.seq)
@@ -72,7 +73,10 @@ function Reconcile:settle(b, body)
     ok, err = j:outcome(b.seq, self.codes, marks, self.ids, notes)
     if not ok then return nil, err end
     self.counts:settled(codes, self.codes, counts)
-    if self.on_settled then self.on_settled(b, codes, self.codes:string(), self.ids:string()) end
+    if self.on_settled then
+      local new, new_ids = self.codes:string(), self.ids:string()
+      return counts, function() self.on_settled(b, codes, new, new_ids) end
+    end
   end
   return counts
 end
@@ -101,10 +105,11 @@ function Reconcile:poll(b)
       self.counts:attempt(attempt)
     end,
   })
-  local counts
+  local counts, tell
   if res then
     self.succeeded_us = mono()
-    counts, err = self:settle(b, res.body)
+    counts, tell = self:settle(b, res.body)
+    if not counts then err, tell = tell, nil end
     self.spare[#self.spare + 1] = res.body
   end
   local at, open = now(), counts and counts.open or b.open
@@ -117,6 +122,7 @@ function Reconcile:poll(b)
     ok, failed = self:give_up(b, at)
   end
   if not ok then return self:stop("journal", failed) end
+  if tell then tell() end
   if not err or document_error(err).kind == "proto" or err.kind == "not_found" then return end
   if err.kind == "auth" or err.kind == "forbidden" or err.kind == "config" then return self:stop(err.kind, err) end
   if err.kind ~= "cancelled" and (mono() - self.succeeded_us) / 1e6 >= self.patience_s then self:stop("patience", err) end
@@ -149,10 +155,15 @@ function Reconcile:pass()
       end
       self.in_flight = self.in_flight - 1
       self.room:pulse()
-      return no_memory
+      if t.trace and not no_memory then                      -- a hook's error, say: told once what is under way has its answer
+        self.raised = self.raised or t.err
+        self:stop "raised"
+      end
+      return t.trace ~= nil
     end
   end
   while self.in_flight > 0 do self.room:wait() end
+  if self.raised then error(self.raised, 0) end
 end
 
 --- Polls until no record is open, the time is over, or the run is stopped. Returns true when all is settled.

@@ -55,8 +55,8 @@ local function run(opts, rest, env)
     end
   end }
   if not p then
-    env.fail(err)
-    return err.kind == "input" and 2 or 1
+    local code = env.fail(err)
+    return err.kind == "input" and 2 or code
   end
   if env.json then
     local summary = {}
