@@ -125,7 +125,7 @@ if luas.abi == "lua5.4" then
       assert.equal(1, failed.code)
       assert.truthy(failed.err:find("of mine", 1, true) and failed.err:find("traceback", 1, true), failed.err)
       assert.equal(1, tcb{ "rehearse", tcb.file "syntax error" }.code)
-      assert.equal(1, tcb{ "rehearse", "/no/such/file" }.code)
+      assert.equal(2, tcb{ "rehearse", "/no/such/file" }.code)
       assert.equal(2, tcb{ "rehearse" }.code)
       assert.equal(2, tcb{ "rehearse", script, "--from", "noon" }.code)
       assert.equal(2, tcb{ "rehearse", script, "--fault", "nonsense" }.code)

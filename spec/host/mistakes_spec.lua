@@ -14,7 +14,7 @@ local FAST = { "--settle", "0.1", "--limit", "push=0" }
 local function told(r)
   return (r.out:gsub("{[^\n]+}", function(text)
     local s = json.decode(text)
-    return s and ("%d records, %d sent, %d success, %d refused"):format(s.records, s.sent, s.success, s.refused) or text
+    return s and s.records and ("%d records, %d sent, %d success, %d refused"):format(s.records, s.sent, s.success, s.refused) or text
   end))
 end
 
@@ -49,6 +49,16 @@ cp c.csv full; echo $H > c.csv; push c.csv; tcb reconcile c.csv --quiet --json >
 cp full c.csv; push c.csv; push c.csv]], FAST)
     local all = "4 records, 4 sent, 0 success, 0 refused\n= 0\n"
     assert.equal("0 records, 0 sent, 0 success, 0 refused\n= 0\n= 0\n" .. all .. all, told(r))
+  end)
+end)
+
+describe("JSON lines", function()
+  it("are known by how a file begins, whatever its name is", function()
+    local r = sandboxed(FILE .. [[
+echo '{"caller_number":"911234567890","receiver_number":"919876501001","starts_at":"2100-06-01T10:00:00Z","ends_at":"2100-06-01T19:00:00Z"}' > rows.txt
+tcb plan rows.txt --label "Acme Deliveries" --quiet --json; push rows.txt; tcb export rows.txt --json | grep -c '"tcb_outcome":"sent"']], FAST)
+    assert.matches('"ok":1,', r.out)
+    assert.matches("1 records, 1 sent, 0 success, 0 refused\n= 0\n1\n$", told(r))
   end)
 end)
 

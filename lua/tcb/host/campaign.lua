@@ -129,9 +129,18 @@ function M.client(opts, env)
   return env.client{ limits = limits, tokens = opts.tokens, store = opts.no_store and "memory" or nil, dialect = opts.dialect, wait = true }
 end
 
---- The source for a path: by its name, CSV unless it says otherwise.
+--- Does the file begin as an object of JSON does? Not asked of a pipe.
+local function begins_as_json(path)
+  local identity = path ~= "-" and core.reader.identity(path)
+  local file = identity and identity.size and io.open(path, "rb")
+  local start = file and file:read(64) or ""
+  if file then file:close() end
+  return start:find "^\239?\187?\191?%s*{%s*[\"}]" ~= nil
+end
+
+--- The source for a path: NDJSON by its name or by how it begins, else CSV.
 function M.source(path)
-  if path:match "%.ndjson$" or path:match "%.jsonl$" or path:match "%.ndjson%.gz$" or path:match "%.jsonl%.gz$" then
+  if begins_as_json(path) or path:match "%.ndjson$" or path:match "%.jsonl$" or path:match "%.ndjson%.gz$" or path:match "%.jsonl%.gz$" then
     return require("tcb.source.ndjson").new(path)
   end
   return require("tcb.source.csv").new(path)

@@ -67,13 +67,14 @@ end
 
 --- What to say when a word is neither a command nor a file. Returns the exit code.
 function M.unknown(word, message)
+  local clean = require "tcb.host.failure".clean
   local near = not word:find "[./]" and require "tcb.host.args".nearest(word, M.names())
   if near then
     io.stderr:write("tcb: '", word, "' is neither a command nor a file; did you mean 'tcb ", near, "'?\n")
   elseif word:find "[./]" then
-    io.stderr:write("tcb: cannot open script ", message, "\n")
+    io.stderr:write("tcb: cannot open script ", clean(message), "\n")
   else
-    io.stderr:write("tcb: '", word, "' is neither a command ('tcb help' lists them) nor a file\n")
+    io.stderr:write("tcb: '", clean(word), "' is neither a command ('tcb help' lists them) nor a file\n")
   end
   return 2
 end

@@ -137,6 +137,12 @@ local function dispatch(arg)
       io.stderr:write("tcb run: needs a SCRIPT\n")
       return 2
     end
+    local file, message = io.open(arg[at + 1])
+    if not file and arg[at + 1] ~= "-" then
+      io.stderr:write("tcb run: cannot open script ", require "tcb.host.failure".clean(message), "\n")
+      return 2
+    end
+    if file then file:close() end
     return run_script(arg[at + 1], arg, at + 1, opts)
   end
   if first and first ~= "-" then

@@ -45,6 +45,7 @@ local function run(opts, rest, env)
     count_jitter = given.count_jitter, faults = given.faults }
   if not read then return env.usage(why) end
   local script, wrong = load_script(rest[1], rest)
+  if not script and wrong.syntax:find "^cannot open" then return env.usage(wrong.syntax) end
   if not script then return failure.report(wrong) end
   local exit = os.exit
   os.exit = function(code) error({ is_exit = EXIT, code = code }, 0) end   -- luacheck: ignore
