@@ -8,7 +8,11 @@
 
 #define WINDOW 4096                   /* bytes after the first one beyond ASCII that decide */
 #define RAW_BYTES (256 * 1024)
+#define MARKS 4096
+#define STEP (64 * 1024)
 #define BAD '\xFF'                    /* never a byte of UTF-8 */
+
+typedef struct { int64_t out, in; } place;     /* bytes given, bytes of inner that they came from */
 
 typedef struct {
   tcb_reader face;
@@ -18,6 +22,11 @@ typedef struct {
   int bom;                            /* bytes of the byte order mark */
   int at_end;                         /* inner has ended */
   size_t len, at;                     /* raw bytes read ahead: raw[at..len) */
+  place now;                          /* the next byte that read gives */
+  int64_t plain;                      /* so many bytes from the start are known to be ASCII: the same on both sides */
+  place *marks;                       /* in converted input: where to begin when somebody goes back; at least `step` apart */
+  size_t mark_count;
+  int64_t step;
   char raw[RAW_BYTES];
 } decoder;
 
@@ -98,6 +107,7 @@ static tcb_status start(decoder *d, tcb_err *err) {
   else d->encoding = TCB_ENC_ASCII;
   if (d->forced != TCB_ENC_START) d->encoding = d->forced;
   d->at = (size_t)d->bom;
+  d->now.in = d->bom;
   return TCB_OK;
 }
 
@@ -188,46 +198,86 @@ static size_t put_utf16(decoder *d, char *to, size_t cap) {
   return n;
 }
 
+/* Where converted input can be entered again. When there are too many places every second one goes. */
+static void mark(decoder *d) {
+  if (d->now.out < (d->mark_count ? d->marks[d->mark_count - 1].out : d->plain) + d->step) return;
+  if (d->marks == NULL && (d->marks = tcb_malloc(d->ctx, MARKS * sizeof *d->marks)) == NULL) return;    /* slower, not wrong */
+  if (d->mark_count == MARKS) {
+    for (size_t i = 0; i < MARKS / 2; i++) d->marks[i] = d->marks[2 * i + 1];
+    d->mark_count = MARKS / 2;
+    d->step *= 2;
+  }
+  d->marks[d->mark_count++] = d->now;
+}
+
+static tcb_status read_converted(decoder *d, char *to, size_t cap, size_t *got, tcb_err *err) {
+  size_t from = d->at;
+  *got = d->encoding == TCB_ENC_1252 ? put_1252(d, to, cap) : put_utf16(d, to, cap);
+  if (*got == 0 && d->len - d->at >= 4) return tcb_fail(err, TCB_E_INPUT, "a character of the input does not fit in %zu bytes", cap);
+  if (*got == 0) return d->at_end && d->at == d->len ? TCB_NOT_FOUND : fill(d, err);
+  d->now.in += (int64_t)(d->at - from);
+  d->now.out += (int64_t)*got;
+  mark(d);
+  return TCB_OK;
+}
+
+static tcb_status read_utf8(decoder *d, char *to, size_t cap, size_t *got, tcb_err *err) {
+  size_t left = d->len - d->at;
+  if (left == 0) return d->at_end ? TCB_NOT_FOUND : d->inner->read(d->inner, to, cap, got, err);
+  *got = take_raw(d, to, left < cap ? left : cap);
+  return TCB_OK;
+}
+
 static tcb_status decode_read(tcb_reader *r, char *to, size_t cap, size_t *got, tcb_err *err) {
   decoder *d = (decoder *)r;
   tcb_status status = d->encoding == TCB_ENC_START ? start(d, err) : TCB_OK;
   *got = 0;
-  if (status != TCB_OK) return status;
-  while (*got == 0) {
-    if (d->encoding == TCB_ENC_ASCII) {
-      if ((status = read_ascii(d, to, cap, got, err)) != TCB_OK) return status;
-    } else if (d->encoding == TCB_ENC_UTF8) {
-      size_t left = d->len - d->at;
-      if (left > 0) *got = take_raw(d, to, left < cap ? left : cap);
-      else return d->at_end ? TCB_NOT_FOUND : d->inner->read(d->inner, to, cap, got, err);
-    } else {
-      *got = d->encoding == TCB_ENC_1252 ? put_1252(d, to, cap) : put_utf16(d, to, cap);
-      if (*got > 0) break;
-      if (d->len - d->at >= 4) return tcb_fail(err, TCB_E_INPUT, "a character of the input does not fit in %zu bytes", cap);
-      if (d->at_end && d->at == d->len) return TCB_NOT_FOUND;
-      if ((status = fill(d, err)) != TCB_OK) return status;
+  while (status == TCB_OK && *got == 0) {
+    tcb_encoding encoding = d->encoding;
+    if (encoding > TCB_ENC_UTF8) {
+      status = read_converted(d, to, cap, got, err);
+      continue;
     }
+    status = encoding == TCB_ENC_UTF8 ? read_utf8(d, to, cap, got, err) : read_ascii(d, to, cap, got, err);
+    if (status != TCB_OK) break;
+    d->now.in += (int64_t)*got, d->now.out += (int64_t)*got;
+    if (d->encoding != TCB_ENC_UTF8 && d->now.out > d->plain) d->plain = d->now.out;
   }
-  return TCB_OK;
+  return status;
+}
+
+/* The nearest place at or before `offset` from which the way there is known. */
+static place nearest(const decoder *d, int64_t offset) {
+  place from = { 0, d->bom };
+  int64_t plain = offset < d->plain ? offset : d->plain;
+  if (d->encoding == TCB_ENC_UTF8) return (place){ offset, offset + d->bom };
+  if (plain > 0) from = (place){ plain, plain };
+  for (size_t low = 0, high = d->mark_count; low < high;) {
+    size_t middle = (low + high) / 2;
+    if (d->marks[middle].out <= offset) from = d->marks[middle], low = middle + 1;
+    else high = middle;
+  }
+  return d->now.out > from.out && d->now.out <= offset ? d->now : from;
 }
 
 static tcb_status decode_seek(tcb_reader *r, int64_t offset, tcb_err *err) {
   decoder *d = (decoder *)r;
-  int is_direct = d->encoding == TCB_ENC_UTF8;
-  tcb_status status = d->inner->seek(d->inner, is_direct ? offset + d->bom : 0, err);
-  if (status != TCB_OK) return status;
-  d->at = d->len = 0;
-  d->at_end = 0;
-  if (is_direct) return TCB_OK;
-  d->encoding = TCB_ENC_START;
-  d->bom = 0;
-  status = tcb_reader_skip(r, offset, err);
-  return status;
+  tcb_status status = d->encoding == TCB_ENC_START ? start(d, err) : TCB_OK;
+  if (status == TCB_NOT_FOUND) status = TCB_OK;          /* empty input */
+  place from = nearest(d, offset);
+  if (status == TCB_OK && from.out != d->now.out) {
+    status = d->inner->seek(d->inner, from.in, err);
+    d->at = d->len = 0;
+    d->at_end = 0;
+    d->now = from;
+  }
+  return status == TCB_OK ? tcb_reader_skip(r, offset - d->now.out, err) : status;
 }
 
 static void decode_free(tcb_reader *r) {
   decoder *d = (decoder *)r;
   tcb_reader_free(d->inner);
+  tcb_free(d->ctx, d->marks, MARKS * sizeof *d->marks);
   tcb_free(d->ctx, d, sizeof *d);
 }
 
@@ -242,6 +292,7 @@ tcb_status tcb_decode_open(tcb_reader **out, tcb_ctx *ctx, tcb_reader *inner, tc
   d->ctx = ctx;
   d->inner = inner;
   d->forced = encoding;
+  d->step = STEP;
   *out = &d->face;
   return TCB_OK;
 }

@@ -25,7 +25,7 @@ static inline void tcb_reader_free(tcb_reader *r) {
 
 /* Reads bytes that the reader copies. */
 tcb_status tcb_reader_text(tcb_reader **out, tcb_ctx *ctx, const char *bytes, size_t len, tcb_err *err);
-/* Reads `inner` from its start and drops `bytes` of it: how readers that cannot jump go to an offset. */
+/* Reads `bytes` and drops them: how readers that cannot jump go on to an offset. */
 tcb_status tcb_reader_skip(tcb_reader *r, int64_t bytes, tcb_err *err);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct {
   int is_ready;                     /* inflateInit2 has succeeded */
   int in_member;                    /* between a member's header and its end */
   int at_end;                       /* inner has ended */
+  int64_t given;                    /* bytes since the start */
   unsigned char input[INPUT_BYTES];
 } zlib_reader;
 
@@ -68,17 +69,21 @@ static tcb_status zlib_read(tcb_reader *face, char *to, size_t cap, size_t *got,
       return tcb_fail(err, TCB_E_INPUT, "the gzip input is damaged: %.80s", r->z.msg ? r->z.msg : "it cannot be decompressed");
   }
   *got = room - r->z.avail_out;
+  r->given += (int64_t)*got;
   return TCB_OK;
 }
 
 static tcb_status zlib_seek(tcb_reader *face, int64_t offset, tcb_err *err) {
   zlib_reader *r = (zlib_reader *)face;
-  tcb_status status = r->inner->seek(r->inner, 0, err);
-  if (status != TCB_OK) return status;
-  inflateReset2(&r->z, GZIP_WINDOW);
-  r->z.avail_in = 0;
-  r->at_end = r->in_member = 0;
-  return tcb_reader_skip(face, offset, err);
+  if (offset < r->given) {
+    tcb_status status = r->inner->seek(r->inner, 0, err);
+    if (status != TCB_OK) return status;
+    inflateReset2(&r->z, GZIP_WINDOW);
+    r->z.avail_in = 0;
+    r->at_end = r->in_member = 0;
+    r->given = 0;
+  }
+  return tcb_reader_skip(face, offset - r->given, err);
 }
 
 static void zlib_reader_free(tcb_reader *face) {

@@ -32,7 +32,7 @@ end
 function M.may_sort(c, conf)
   local o, source = c.options, c.source
   if o.each or o.schedule or o.lead_s or not conf.limits.push then return false end
-  return source.opens ~= nil and source.is_file ~= nil and source:is_file()
+  return source.opens ~= nil and source.is_file ~= nil and source:is_file() and not source:is_packed()
 end
 
 local function decide(c, conf, shape)

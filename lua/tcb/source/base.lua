@@ -231,6 +231,7 @@ local function with_path(source)
     local identity = self:identity()
     return identity == nil or identity.size ~= nil           -- what is not there is not a pipe
   end
+  source.is_packed = function(self) return self.gzip or (self:is_file() and is_gzip(self.path)) or false end
   source._open = function(self) return M.open_file(self.path, self.encoding, self.gzip) end
   return source
 end

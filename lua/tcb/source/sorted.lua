@@ -32,6 +32,10 @@ function M.open(source, shape, checkpoint)
   if not source.kept and not (source.is_file and source:is_file()) then
     return errors.fail("input", "input that cannot be read again cannot be sorted unless it is kept", { remedy = "use a journal, or a file" })
   end
+  if not source.kept and source:is_packed() then             -- each record would be a walk from the start
+    return errors.fail("input", "a compressed file cannot be read in the order of starts_at", { place = source.path,
+      remedy = "unpack it first: gunzip -k " .. source.path })
+  end
   local plain = without(shape, "sort")
   local first, err = source:feed(plain)
   if not first then return nil, err end
