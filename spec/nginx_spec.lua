@@ -134,7 +134,8 @@ describe("tcb.nginx", luas.abi ~= "luajit" and function() end or function()
     server.stop()
     local key = os.tmpname()
     server = nginx.start{ server = SERVER, http = ([[init_by_lua_block { local m = require("tcb.nginx")
-      assert(m.setup{ base_url = "%s", account = "%s", key_id = "%s", api_key_command = "echo x >> %s; echo %s" })
+      local set, err = m.setup{ base_url = "%s", account = "%s", key_id = "%s", api_key_command = "echo x >> %s; echo %s" }
+      assert(set, tostring(err))
       local ok, why = pcall(m.setup, { nonsense = 1 })
       assert(not ok and why:find("unknown option 'nonsense'", 1, true), why) }]]):format(sandbox.base_url, sandbox.account, sandbox.key_id, key, sandbox.api_key),
       prepare = function(dir) os.execute("chmod 666 " .. key) assert(dir) end }

@@ -48,7 +48,7 @@ function M.start(options)
   file:write(conf)
   file:close()
   local as_nobody = capture "id -u" == "0" and ("chmod -R a+rX '%s' && chown -R nobody '%s' && runuser -u nobody -- "):format(dir, dir) or ""
-  local out = capture(("{ %snginx -p '%s' -c '%s/nginx.conf'; } 2>&1; echo $?"):format(as_nobody, dir, dir))
+  local out = capture(("{ %senv XDG_CONFIG_HOME='%s' nginx -p '%s' -c '%s/nginx.conf'; } 2>&1; echo $?"):format(as_nobody, dir, dir, dir))
   local self = { url = "http://127.0.0.1:" .. port, dir = dir, port = port }
   function self.log()
     local log = io.open(dir .. "/error.log")
